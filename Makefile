@@ -1,0 +1,178 @@
+# scorehost
+#
+#   make serve                     a scikit-learn model on 127.0.0.1:5001
+#   make serve PORT=5002
+#   make test                      lints, C tests, package and end-to-end tests
+#   make test PYTHON=python3.10    the same under that CPython
+#   make test ALL_PYTHONS=1        and the Python tests under every other one
+#   make lint | test-c | test-package | format | clean
+#   make fuzz SECONDS=60           new inputs for each fuzz target
+#
+# Each does the set-up it needs and says so. A step that is done leaves a stamp
+# (in build/, or in the environment that it filled) and is not done again until
+# what it reads changes.
+# C alone: cd csrc && cmake --preset dev (csrc/README.md).
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+
+PYTHON ?=
+ALL_PYTHONS ?= 0
+PORT ?= 5001
+HOST ?= 127.0.0.1
+export PORT HOST
+
+# Another CPython has an environment of its own beside the usual one.
+VENV := $(if $(PYTHON),build/venv-$(notdir $(PYTHON)),.venv)
+STAMPS := $(VENV)/.stamps
+BIN := $(VENV)/bin
+SAY := printf '==> %s\n'
+
+C_FILES = $(shell find csrc tests/unit tests/fuzz benchmarks -name '*.c' 2>/dev/null | sort)
+H_FILES = $(shell find csrc tests/unit tests/fuzz benchmarks -name '*.h' 2>/dev/null | sort)
+SOURCES = $(shell find csrc python -type f ! -name '*.md' ! -name '*.pyc' | sort) pyproject.toml
+
+.PHONY: help
+help:
+	@sed -n '3,9s/^# \{0,3\}//p' Makefile
+
+# ---- set-up -----------------------------------------------------------
+
+build/stamps/system-build: .ci/packages.sh .ci/find-python.sh
+	@$(SAY) "looking for compilers and libraries"
+	@.ci/packages.sh build
+	@mkdir -p $(@D) && touch $@
+
+build/stamps/system-test: .ci/packages.sh .ci/find-python.sh
+	@$(SAY) "looking for compilers, libraries and test tools"
+	@.ci/packages.sh test
+	@mkdir -p $(@D) && touch $@
+
+# $(call venv,extras): the environment, with the packages of these extras.
+venv = .ci/venv.sh $(VENV) $(or $(PYTHON),newest) $1
+
+$(STAMPS)/packages: pyproject.toml | build/stamps/system-build
+	@$(call venv,example)
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/test-packages: pyproject.toml | build/stamps/system-test
+	@$(call venv,test lint)
+	@mkdir -p $(@D) && touch $@ $(STAMPS)/packages
+
+$(STAMPS)/installed: $(SOURCES) | $(STAMPS)/packages
+	@$(SAY) "building scorehost and installing it in $(VENV)"
+	@$(BIN)/python -m pip -q --disable-pip-version-check install \
+	    --no-build-isolation --no-deps --force-reinstall .
+	@mkdir -p $(@D) && touch $@
+
+# ---- make serve -------------------------------------------------------
+
+EXAMPLE := tests/scripts/sklearn_iris
+
+# A model is stored by one version of scikit-learn and loaded by the same.
+$(STAMPS)/model: $(EXAMPLE)/train.py pyproject.toml | $(STAMPS)/packages
+	@$(SAY) "training the example model"
+	@$(BIN)/python $(EXAMPLE)/train.py $(VENV)/iris
+	@touch $@
+
+.PHONY: serve
+serve: $(STAMPS)/installed $(STAMPS)/model
+	@exec .ci/serve.sh $(VENV) $(VENV)/iris
+
+# ---- make test --------------------------------------------------------
+
+.PHONY: test
+test: lint test-c test-package test-others
+
+.PHONY: lint
+lint: $(STAMPS)/test-packages build/dev/compile_commands.json
+	@$(SAY) "clang-format"
+	@$(BIN)/clang-format --dry-run -Werror $(C_FILES) $(H_FILES) || \
+	    { $(SAY) "make format puts it right"; exit 1; }
+	@$(SAY) "house rules"
+	@$(BIN)/python tests/lint/house.py
+	@$(SAY) "flake8"
+	@$(BIN)/python -m flake8 python tests benchmarks .ci
+	@$(SAY) "mypy --strict"
+	@$(BIN)/python -m mypy
+	@$(SAY) "cppcheck"
+	@mkdir -p build/cppcheck
+	@cppcheck -q --project=build/dev/compile_commands.json -j "$$(nproc)" \
+	    --enable=warning,performance,portability --inline-suppr \
+	    --suppressions-list=tests/lint/cppcheck.txt --error-exitcode=1 \
+	    --cppcheck-build-dir=build/cppcheck
+	@$(SAY) "clang-tidy"
+	@.ci/tidy.sh clang-tidy-19 build/dev $(C_FILES)
+	@$(SAY) "the lints' own tests"
+	@$(BIN)/python -m pytest -q tests/lint
+
+# $(call preset,name): configures a preset of csrc/ for this Python.
+preset = (cd csrc && cmake --preset $1 \
+    -DPython_EXECUTABLE=$(abspath $(BIN)/python) >../build/$1.log) || \
+    { tail -n 20 build/$1.log; exit 1; }
+
+build/dev/compile_commands.json: $(C_FILES) csrc/CMakeLists.txt \
+    $(wildcard csrc/cmake/*) | $(STAMPS)/test-packages
+	@$(call preset,dev)
+	@touch $@
+
+.PHONY: test-c
+test-c: test-c-dev test-c-asan test-c-tsan
+
+.PHONY: test-c-%
+test-c-%: $(STAMPS)/test-packages
+	@$(SAY) "C tests, preset $*"
+	@$(call preset,$*)
+	@cd csrc && cmake --build --preset $* -- --quiet && ctest --preset $*
+
+# The package alone; the real program on loopback; the real program against
+# what Microsoft's server answered.
+.PHONY: test-package
+test-package: $(STAMPS)/test-packages $(STAMPS)/installed
+	@for folder in python e2e differential; do \
+	    $(SAY) "tests/$$folder, $$($(BIN)/python -V)"; \
+	    $(BIN)/python -m pytest -q tests/$$folder; \
+	done
+
+# The Python tests once more under each other CPython of this machine.
+.PHONY: test-others
+test-others:
+ifeq ($(ALL_PYTHONS),1)
+	@mine=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	.ci/find-python.sh all | while read -r version python; do \
+	    [ "$$version" = "$$mine" ] || \
+	        $(MAKE) test-package PYTHON="$$python" </dev/null; \
+	done
+endif
+
+SECONDS ?= 60
+
+.PHONY: fuzz
+fuzz:
+	@.ci/packages.sh fuzz
+	@$(SAY) "fuzzing, $(SECONDS) s each"
+	@mkdir -p build
+	@(cd csrc && cmake --preset fuzz >../build/fuzz.log) || \
+	    { tail -n 20 build/fuzz.log; exit 1; }
+	@cd csrc && cmake --build --preset fuzz
+	@for program in build/fuzz/tests/fuzz/fuzz_*; do \
+	    [ -x "$$program" ] && [ -f "$$program" ] || continue; \
+	    what=$${program##*/fuzz_}; mkdir -p build/corpus/$$what; \
+	    $(SAY) "$$what"; \
+	    "$$program" -max_total_time=$(SECONDS) -print_final_stats=1 \
+	        build/corpus/$$what tests/fuzz/corpus/$$what; \
+	done
+
+# ---- the rest ---------------------------------------------------------
+
+.PHONY: format
+format: $(STAMPS)/test-packages
+	@$(BIN)/clang-format -i $(C_FILES) $(H_FILES)
+
+.PHONY: clean
+clean:
+	rm -rf build .venv

@@ -1,0 +1,446 @@
+#include "deploy/deployment.h"
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "link/head.h"
+#include "worker/spawn.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+/* Above this mean time of run(), a wake-up more or less does not count. */
+#define SHORT_RUN_NS (SCO_NS_PER_MS / 2)
+
+/* How often unused large slots are looked for. */
+#define TRIM_NS (10 * SCO_NS_PER_S)
+
+struct sco_deployment {
+    struct sco_worker_setup worker_setup;
+    struct sco_deployment_setup setup;
+    struct sco_arena *arena;
+    struct sco_queue queue;
+    struct sco_pool pool;
+    struct sco_watch doorbell;
+    struct sco_timer trim;
+    struct sco_text documents; /* a field block */
+    char *python;
+    char *boot;
+    uint64_t run_ns; /* mean of the last run()s */
+    bool stopping;
+    bool stopped; /* the pool was told */
+};
+
+size_t
+sco_feed_depth(uint64_t run_ns)
+{
+    return run_ns < SHORT_RUN_NS ? SCO_FEED_DEPTH : 1;
+}
+
+/* ---- what the pool reports ------------------------------------------ */
+
+static void
+on_ready(void *arg, struct sco_worker *worker, struct sco_slice documents)
+{
+    struct sco_deployment *deployment = arg;
+
+    (void)worker;
+    sco_text_clear(&deployment->documents);
+    sco_text_add(&deployment->documents, documents);
+}
+
+static void
+on_through(void *arg, struct sco_worker *worker, uint64_t run_ns)
+{
+    struct sco_deployment *deployment = arg;
+
+    (void)worker;
+    deployment->run_ns += run_ns / 8;
+    deployment->run_ns -= deployment->run_ns / 8;
+}
+
+static void
+on_return(void *arg, struct sco_worker *worker, struct sco_request *req)
+{
+    struct sco_deployment *deployment = arg;
+
+    (void)worker;
+    if (sco_request_is_answered(req)) {
+        sco_request_unref(req);
+        return;
+    }
+    sco_queue_return(&deployment->queue, req);
+}
+
+static void
+on_boot_failed(void *arg)
+{
+    struct sco_deployment *deployment = arg;
+
+    deployment->setup.on_boot_failed(deployment->setup.arg);
+}
+
+static void
+on_empty(void *arg)
+{
+    struct sco_deployment *deployment = arg;
+
+    deployment->setup.on_empty(deployment->setup.arg);
+}
+
+/* ---- feeding -------------------------------------------------------- */
+
+static void
+feed(struct sco_deployment *deployment)
+{
+    size_t depth = sco_feed_depth(deployment->run_ns);
+
+    while (deployment->queue.count > 0) {
+        struct sco_worker *worker =
+            sco_pool_least_busy(&deployment->pool, depth);
+        struct sco_request *req;
+
+        if (worker == NULL) {
+            return;
+        }
+        req = sco_queue_take(&deployment->queue);
+        if (!sco_worker_give(worker, req)) {
+            sco_queue_return(&deployment->queue, req);
+            return;
+        }
+    }
+}
+
+/* Moves what a worker was given ahead to one that has nothing to do. */
+static void
+share(struct sco_deployment *deployment)
+{
+    struct sco_worker *idle;
+    struct sco_worker *busy;
+    struct sco_request *req;
+
+    if (deployment->pool.count < 2 || deployment->queue.count > 0) {
+        return;
+    }
+    idle = sco_pool_least_busy(&deployment->pool, 1);
+    busy = sco_pool_most_busy(&deployment->pool);
+    if (idle == NULL || busy == NULL) {
+        return;
+    }
+    req = sco_worker_spare(busy);
+    if (req != NULL && sco_worker_take_back(busy, req)
+        && !sco_worker_give(idle, req)) {
+        sco_queue_return(&deployment->queue, req);
+    }
+}
+
+static void
+on_doorbell(void *arg, uint32_t events)
+{
+    /* The turn that follows hears what is there. */
+    (void)arg;
+    (void)events;
+}
+
+static void
+on_trim(void *arg, uint64_t now_ns)
+{
+    struct sco_deployment *deployment = arg;
+
+    if (sco_slots_trim(sco_arena_slots(deployment->arena))) {
+        sco_loop_timer_set(deployment->setup.loop, &deployment->trim,
+                           now_ns + TRIM_NS);
+    }
+}
+
+static void
+finish_stop(struct sco_deployment *deployment)
+{
+    if (deployment->stopping && !deployment->stopped
+        && deployment->queue.count == 0) {
+        deployment->stopped = true;
+        sco_pool_stop(&deployment->pool);
+    }
+}
+
+bool
+sco_deployment_turn(struct sco_deployment *deployment)
+{
+    bool heard;
+
+    sco_arena_awake(deployment->arena);
+    heard = sco_pool_poll(&deployment->pool);
+    feed(deployment);
+    share(deployment);
+    sco_pool_flush(&deployment->pool);
+    finish_stop(deployment);
+    sco_arena_sleep(deployment->arena);
+    return sco_pool_poll(&deployment->pool) || heard;
+}
+
+/* ---- requests ------------------------------------------------------- */
+
+enum sco_status
+sco_deployment_submit(struct sco_deployment *deployment,
+                      struct sco_request *req)
+{
+    if (deployment->stopped) {
+        return SCO_CLOSED;
+    }
+    if (req->slot.bytes > SCO_SLOT_SMALLEST && deployment->trim.place == 0) {
+        sco_loop_timer_set(deployment->setup.loop, &deployment->trim,
+                           sco_loop_now_ns(deployment->setup.loop) + TRIM_NS);
+    }
+    return sco_queue_push(&deployment->queue, req);
+}
+
+bool
+sco_deployment_drop(struct sco_deployment *deployment,
+                    struct sco_request *req)
+{
+    if (sco_list_empty(&req->link)) {
+        return false;
+    }
+    if (req->worker == NULL) {
+        sco_queue_remove(&deployment->queue, req);
+    } else if (!sco_worker_take_back(req->worker, req)) {
+        return false;
+    }
+    req->on_answer = NULL;
+    sco_request_unref(req);
+    return true;
+}
+
+void
+sco_deployment_cancel(struct sco_deployment *deployment,
+                      struct sco_request *req)
+{
+    req->on_answer = NULL;
+    if (!sco_deployment_drop(deployment, req) && req->worker != NULL) {
+        sco_worker_cancel(req->worker, req);
+    }
+}
+
+static struct sco_worker *
+worker_of(const struct sco_deployment *deployment, pid_t pid)
+{
+    struct sco_list *link = deployment->pool.workers.next;
+
+    for (; link != &deployment->pool.workers; link = link->next) {
+        struct sco_worker *worker =
+            SCO_LIST_ENTRY(link, struct sco_worker, link);
+
+        if (worker->state == SCO_WORKER_READY
+            && (pid == 0 || worker->pid == pid)) {
+            return worker;
+        }
+    }
+    return pid == 0 ? NULL : worker_of(deployment, 0);
+}
+
+pid_t
+sco_deployment_pid(const struct sco_deployment *deployment)
+{
+    struct sco_worker *worker = worker_of(deployment, 0);
+
+    return worker == NULL ? 0 : worker->pid;
+}
+
+bool
+sco_deployment_line(struct sco_deployment *deployment, pid_t pid,
+                    struct sco_slice logger, struct sco_slice message)
+{
+    struct sco_worker *worker = worker_of(deployment, pid);
+    struct sco_request *req;
+    struct sco_slot slot;
+    char *at;
+
+    if (worker == NULL
+        || sco_slots_take(sco_arena_slots(deployment->arena),
+                          SCO_SLOT_MARK_BYTES + logger.len + message.len,
+                          &slot)
+               != SCO_OK) {
+        return false;
+    }
+    req = sco_request_create(deployment->arena, slot);
+    if (req == NULL) {
+        sco_slots_give(sco_arena_slots(deployment->arena), slot);
+        return false;
+    }
+    at = sco_arena_bytes(deployment->arena, slot);
+    memcpy(at, logger.data, logger.len);
+    memcpy(at + logger.len, message.data, message.len);
+    req->kind = SCO_LANE_LINE;
+    req->head_bytes = (uint32_t)logger.len;
+    req->body_bytes = message.len;
+    if (!sco_worker_give(worker, req)) {
+        sco_request_unref(req);
+        return false;
+    }
+    return true;
+}
+
+struct sco_slice
+sco_deployment_document(const struct sco_deployment *dep,
+                        struct sco_slice name)
+{
+    struct sco_reader in = sco_reader_of(sco_text_slice(&dep->documents));
+    struct sco_slice key, body;
+    size_t count = 0;
+
+    if (sco_fields_read_count(&in, &count) != SCO_OK) {
+        return (struct sco_slice){ NULL, 0 };
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (sco_fields_read(&in, &key, &body) != SCO_OK) {
+            break;
+        }
+        if (sco_slice_equal(key, name)) {
+            return body;
+        }
+    }
+    return (struct sco_slice){ NULL, 0 };
+}
+
+unsigned
+sco_deployment_retry_after_s(const struct sco_deployment *dep)
+{
+    return sco_queue_retry_after_s(
+        dep->queue.count, sco_pool_ready_count(&dep->pool), dep->run_ns);
+}
+
+size_t
+sco_deployment_busy(const struct sco_deployment *deployment)
+{
+    const struct sco_list *link = deployment->pool.workers.next;
+    size_t count = deployment->queue.count;
+
+    for (; link != &deployment->pool.workers; link = link->next) {
+        count += SCO_LIST_ENTRY(link, struct sco_worker, link)->held_count;
+    }
+    return count;
+}
+
+/* ---- beginning and end ---------------------------------------------- */
+
+static enum sco_status
+copy_texts(struct sco_deployment *deployment,
+           const struct sco_deployment_setup *setup)
+{
+    deployment->boot = sco_alloc(setup->boot.len + 1, 1);
+    if (setup->boot.len > 0) {
+        memcpy(deployment->boot, setup->boot.data, setup->boot.len);
+    }
+    deployment->python = strdup(setup->python != NULL ? setup->python : "");
+    return deployment->python == NULL ? SCO_NOMEM : SCO_OK;
+}
+
+enum sco_status
+sco_deployment_create(const struct sco_deployment_setup *setup,
+                      struct sco_deployment **out, struct sco_error *err)
+{
+    struct sco_deployment *deployment = sco_alloc(1, sizeof(*deployment));
+    struct sco_pool_boss boss = {
+        .arg = deployment,
+        .on_ready = on_ready,
+        .on_through = on_through,
+        .on_return = on_return,
+        .on_boot_failed = on_boot_failed,
+        .on_empty = on_empty,
+    };
+    enum sco_status status = copy_texts(deployment, setup);
+
+    deployment->setup = *setup;
+    deployment->doorbell.fd = -1;
+    sco_queue_init(&deployment->queue, &setup->limits);
+    sco_pool_init(&deployment->pool, setup->kind, &deployment->worker_setup,
+                  &boss);
+    deployment->worker_setup.loop = setup->loop;
+    deployment->trim.on_time = on_trim;
+    deployment->trim.arg = deployment;
+    if (status == SCO_OK) {
+        status = sco_arena_create(&deployment->arena, err);
+    }
+    if (status != SCO_OK) {
+        goto fail;
+    }
+    deployment->worker_setup = (struct sco_worker_setup){
+        .loop = setup->loop,
+        .arena = deployment->arena,
+        .boot = { deployment->boot, setup->boot.len },
+        .python = deployment->python,
+        .threads_each = 1,
+        .runner = setup->runner,
+        .seat = setup->seat,
+        .limit_ns = setup->limit_ns,
+        .stream_limit_ns = setup->stream_limit_ns,
+        .timeout_ms = setup->timeout_ms,
+    };
+    deployment->doorbell.fd = sco_arena_doorbell(deployment->arena);
+    deployment->doorbell.on_ready = on_doorbell;
+    status = sco_loop_add(setup->loop, &deployment->doorbell,
+                          EPOLLIN | EPOLLET, err);
+    if (status != SCO_OK) {
+        deployment->doorbell.fd = -1;
+        goto fail;
+    }
+    *out = deployment;
+    return SCO_OK;
+
+fail:
+    sco_deployment_destroy(deployment);
+    return status;
+}
+
+void
+sco_deployment_start(struct sco_deployment *deployment)
+{
+    unsigned cpus = sco_spawn_cpus();
+    size_t workers = deployment->setup.workers;
+
+    deployment->worker_setup.threads_each =
+        cpus > workers ? cpus / (unsigned)workers : 1;
+    sco_pool_resize(&deployment->pool, workers);
+}
+
+struct sco_pool *
+sco_deployment_pool(struct sco_deployment *deployment)
+{
+    return &deployment->pool;
+}
+
+struct sco_arena *
+sco_deployment_arena(struct sco_deployment *deployment)
+{
+    return deployment->arena;
+}
+
+void
+sco_deployment_stop(struct sco_deployment *deployment)
+{
+    deployment->stopping = true;
+    finish_stop(deployment);
+}
+
+void
+sco_deployment_destroy(struct sco_deployment *deployment)
+{
+    struct sco_request *req;
+
+    if (deployment == NULL) {
+        return;
+    }
+    while ((req = sco_queue_take(&deployment->queue)) != NULL) {
+        sco_request_fail(req, SCO_CLOSED, NULL, 0);
+        sco_request_unref(req);
+    }
+    if (deployment->doorbell.fd >= 0) {
+        sco_loop_remove(deployment->setup.loop, &deployment->doorbell);
+    }
+    sco_loop_timer_clear(deployment->setup.loop, &deployment->trim);
+    sco_arena_destroy(deployment->arena);
+    sco_text_finish(&deployment->documents);
+    free(deployment->python);
+    free(deployment->boot);
+    free(deployment);
+}

@@ -1,0 +1,115 @@
+/* deployment.h - one script, its workers and what waits for them
+ *
+ * Requests go in with sco_deployment_submit() and are answered through their
+ * on_answer. The deployment feeds its workers from its queue: one request at
+ * a time to each where run() takes long, and up to SCO_FEED_DEPTH ahead where
+ * it is short, which saves a sleep and a wake-up for each. What a worker has
+ * not started can be taken back, and is, when another one has nothing to do.
+ *
+ * Thread: the loop's, all of it.
+ */
+#ifndef SCO_DEPLOY_DEPLOYMENT_H
+#define SCO_DEPLOY_DEPLOYMENT_H
+
+#include "base/slice.h"
+#include "base/status.h"
+#include "link/slots.h"
+#include "queue/queue.h"
+#include "worker/pool.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+enum { SCO_FEED_DEPTH = 16 };
+
+struct sco_deployment;
+
+/* How many requests a worker may be given ahead when run() takes `run_ns` on
+ * average: pure. Thread: any. */
+size_t sco_feed_depth(uint64_t run_ns);
+
+/* What a deployment is made from. */
+struct sco_deployment_setup {
+    struct sco_loop *loop;
+    const struct sco_worker_ops *kind;
+    struct sco_queue_limits limits;
+    struct sco_slice boot; /* copied */
+    const char *python;    /* copied */
+    const struct sco_runner *runner;
+    struct sco_seat *seat;
+    size_t workers;
+    uint64_t limit_ns;        /* of one run(); 0: none */
+    uint64_t stream_limit_ns; /* of silence in a stream; 0: none */
+    uint32_t timeout_ms;
+
+    void *arg; /* of the two below */
+    void (*on_boot_failed)(void *arg);
+    void (*on_empty)(void *arg);
+};
+
+/* Makes a deployment without workers.
+ *
+ * Ownership: the caller owns *out.
+ * Errors:    SCO_NOMEM, SCO_INTERNAL. */
+SCO_NODISCARD
+enum sco_status sco_deployment_create(const struct sco_deployment_setup *setup,
+                                      struct sco_deployment **out,
+                                      struct sco_error *err);
+
+/* Starts the workers. */
+void sco_deployment_start(struct sco_deployment *deployment);
+
+/* The pool, for its health, size and restart. */
+struct sco_pool *sco_deployment_pool(struct sco_deployment *deployment);
+
+/* The arena in which requests are laid. */
+struct sco_arena *sco_deployment_arena(struct sco_deployment *deployment);
+
+/* Hands a request in.
+ *
+ * Ownership: takes the work and the caller's reference with it, on SCO_OK.
+ * Errors:    SCO_BUSY at a limit of the queue, SCO_CLOSED when it is ended. */
+SCO_NODISCARD
+enum sco_status sco_deployment_submit(struct sco_deployment *deployment,
+                                      struct sco_request *req);
+
+/* The client left: work that has not begun is dropped, a running script sees
+ * its request cancelled. on_answer is not called any more. */
+void sco_deployment_cancel(struct sco_deployment *deployment,
+                           struct sco_request *req);
+
+/* Drops the work if no worker has begun it. False: one has. */
+bool sco_deployment_drop(struct sco_deployment *deployment,
+                         struct sco_request *req);
+
+/* Has a worker log a line through Python's logging: that of `pid` if it is
+ * there, else any. False when none can. */
+bool sco_deployment_line(struct sco_deployment *deployment, pid_t pid,
+                         struct sco_slice logger, struct sco_slice message);
+
+/* A document that the workers offered ("2", "mode"), or an empty slice. It
+ * holds until the next worker is ready. */
+struct sco_slice sco_deployment_document(const struct sco_deployment *dep,
+                                         struct sco_slice name);
+
+/* The pid of some worker, for lines about what no worker did; 0: none. */
+pid_t sco_deployment_pid(const struct sco_deployment *deployment);
+
+/* In how many seconds a refused client should come back. */
+unsigned sco_deployment_retry_after_s(const struct sco_deployment *dep);
+
+/* One round of hearing and feeding; for a hook of the loop. True when there
+ * was something to hear, so that another round is due. */
+bool sco_deployment_turn(struct sco_deployment *deployment);
+
+/* Ends it: what waits is still served; on_empty() comes at the end. */
+void sco_deployment_stop(struct sco_deployment *deployment);
+
+/* How many requests wait or run. */
+size_t sco_deployment_busy(const struct sco_deployment *deployment);
+
+/* Frees it; it must have no workers. What still waits is answered with
+ * SCO_CLOSED. NULL is allowed. */
+void sco_deployment_destroy(struct sco_deployment *deployment);
+
+#endif

@@ -1,0 +1,277 @@
+#include "host/cors.h"
+
+#include "base/status.h"
+#include "host/identity.h"
+
+#include <regex.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct origin {
+    struct sco_slice text;
+    bool is_pattern;
+    bool compiled;
+    regex_t pattern;
+};
+
+struct sco_cors {
+    struct origin *origins;
+    size_t count;
+    bool any;              /* a lone "*" is among them */
+    bool varies;           /* the answer depends on the Origin sent */
+    struct sco_slice first; /* alphabetically first literal; may be empty */
+};
+
+enum { NAMES_MAX = 64 };
+
+/* Writes what POSIX calls the Python escape or group at `*at`, and moves over
+ * it. False: POSIX has no such thing. */
+static bool
+translate_special(const char **at, struct sco_text *out)
+{
+    static const struct {
+        const char *python, *posix;
+    } table[] = {
+        { "\\d", "[0-9]" }, { "\\D", "[^0-9]" }, { "(?:", "(" },
+    };
+
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        size_t len = strlen(table[i].python);
+
+        if (strncmp(*at, table[i].python, len) == 0) {
+            sco_text_add(out, sco_slice_of(table[i].posix));
+            *at += len;
+            return true;
+        }
+    }
+    if (strncmp(*at, "(?", 2) == 0) {
+        return false;
+    }
+    if (**at == '\\' && (*at)[1] != '\0') {
+        sco_text_add_char(out, *(*at)++);
+    }
+    sco_text_add_char(out, *(*at)++);
+    return true;
+}
+
+/* A bare "*" is common for "anything"; Python refuses it as an expression,
+ * except alone, where it is the wildcard. */
+static bool
+compile(const char *python, regex_t *out)
+{
+    struct sco_text posix = { 0 };
+    bool sound = python[0] != '*' && python[0] != '?' && python[0] != '+';
+
+    sco_text_add(&posix, SCO_SLICE("^("));
+    while (sound && *python != '\0') {
+        sound = translate_special(&python, &posix);
+    }
+    sco_text_add_char(&posix, ')');
+    sound = sound && !posix.failed
+            && regcomp(out, posix.data, REG_EXTENDED | REG_ICASE | REG_NOSUB)
+                   == 0;
+    sco_text_finish(&posix);
+    return sound;
+}
+
+static void
+read_origin(struct sco_cors *cors, const char *text, struct origin *out)
+{
+    out->text = sco_slice_of(text);
+    if (strcmp(text, "*") == 0) {
+        cors->any = true;
+    } else if (strpbrk(text, "*\\]?$^[()") != NULL) {
+        out->is_pattern = true;
+        out->compiled = compile(text, &out->pattern);
+    } else if (cors->first.len == 0 || strcmp(text, cors->first.data) < 0) {
+        cors->first = out->text;
+    }
+    if (out->is_pattern || cors->any) {
+        cors->varies = true;
+    }
+}
+
+struct sco_cors *
+sco_cors_create(char *const *origins, size_t count)
+{
+    struct sco_cors *cors;
+
+    if (count == 0) {
+        return NULL;
+    }
+    cors = sco_alloc(1, sizeof(*cors));
+    cors->origins = sco_alloc(count, sizeof(*cors->origins));
+    cors->count = count;
+    cors->varies = count > 1;
+    for (size_t i = 0; i < count; i++) {
+        read_origin(cors, origins[i], &cors->origins[i]);
+    }
+    return cors;
+}
+
+void
+sco_cors_destroy(struct sco_cors *cors)
+{
+    if (cors == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < cors->count; i++) {
+        if (cors->origins[i].compiled) {
+            regfree(&cors->origins[i].pattern);
+        }
+    }
+    free(cors->origins);
+    free(cors);
+}
+
+static bool
+matches_one(const struct origin *origin, struct sco_slice sent,
+            const char *terminated)
+{
+    if (origin->is_pattern) {
+        return origin->compiled
+               && regexec(&origin->pattern, terminated, 0, NULL, 0) == 0;
+    }
+    return sco_slice_equal_nocase(origin->text, sent);
+}
+
+static bool
+matches(const struct sco_cors *cors, struct sco_slice sent)
+{
+    char *terminated = strndup(sent.data, sent.len);
+    bool found = cors->any;
+
+    for (size_t i = 0; terminated != NULL && !found && i < cors->count; i++) {
+        found = matches_one(&cors->origins[i], sent, terminated);
+    }
+    free(terminated);
+    return found;
+}
+
+static void
+add(struct sco_cors_fields *out, struct sco_slice name,
+    struct sco_slice value)
+{
+    out->fields[out->count++] = (struct sco_field){ name, value };
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+    const struct sco_slice *x = a;
+    const struct sco_slice *y = b;
+    size_t shorter = x->len < y->len ? x->len : y->len;
+    int order = memcmp(x->data, y->data, shorter);
+
+    return order != 0 ? order : (x->len > y->len) - (x->len < y->len);
+}
+
+static struct sco_slice
+trimmed(const char *from, const char *to)
+{
+    while (from < to && (*from == ' ' || *from == '\t')) {
+        from++;
+    }
+    while (to > from && (to[-1] == ' ' || to[-1] == '\t')) {
+        to--;
+    }
+    return (struct sco_slice){ from, (size_t)(to - from) };
+}
+
+/* The names of a comma list, trimmed, sorted, joined by ", ". */
+static void
+sort_names(struct sco_slice list, struct sco_text *out)
+{
+    struct sco_slice names[NAMES_MAX];
+    const char *end = list.data + list.len;
+    const char *at = list.data;
+    size_t count = 0;
+
+    while (at < end && count < NAMES_MAX) {
+        const char *comma = memchr(at, ',', (size_t)(end - at));
+        const char *stop = comma != NULL ? comma : end;
+
+        names[count++] = trimmed(at, stop);
+        at = stop + 1;
+    }
+    qsort(names, count, sizeof(names[0]), compare_names);
+    for (size_t i = 0; i < count; i++) {
+        sco_text_add(out, i == 0 ? SCO_SLICE("") : SCO_SLICE(", "));
+        sco_text_add(out, names[i]);
+    }
+}
+
+static void
+add_preflight(const struct sco_field *fields, size_t field_count,
+              struct sco_cors_fields *out)
+{
+    struct sco_slice method, names;
+
+    if (!sco_field_find(fields, field_count,
+                        SCO_SLICE("access-control-request-method"), &method)
+        || !(sco_slice_equal_nocase(method, SCO_SLICE("GET"))
+             || sco_slice_equal_nocase(method, SCO_SLICE("POST")))) {
+        return;
+    }
+    if (sco_field_find(fields, field_count,
+                       SCO_SLICE("access-control-request-headers"), &names)) {
+        sort_names(names, &out->names);
+        if (out->names.len > 0 && !out->names.failed) {
+            add(out, SCO_SLICE("Access-Control-Allow-Headers"),
+                sco_text_slice(&out->names));
+        }
+    }
+    add(out, SCO_SLICE("Access-Control-Allow-Methods"),
+        SCO_SLICE("GET, POST"));
+}
+
+/* The origin that is allowed; empty: none. */
+static struct sco_slice
+allowed_origin(const struct sco_cors *cors, const struct sco_field *fields,
+               size_t field_count)
+{
+    struct sco_slice sent;
+
+    if (sco_field_find(fields, field_count, SCO_SLICE("origin"), &sent)) {
+        return matches(cors, sent) ? sent : (struct sco_slice){ NULL, 0 };
+    }
+    return cors->any ? SCO_SLICE("*") : cors->first;
+}
+
+void
+sco_cors_apply(const struct sco_cors *cors, struct sco_slice method,
+               const struct sco_field *fields, size_t field_count,
+               struct sco_cors_fields *out)
+{
+    struct sco_slice origin, private_network;
+
+    *out = (struct sco_cors_fields){ 0 };
+    if (cors == NULL) {
+        return;
+    }
+    origin = allowed_origin(cors, fields, field_count);
+    if (origin.len == 0) {
+        return;
+    }
+    add(out, SCO_SLICE("Access-Control-Allow-Origin"), origin);
+    if (sco_field_find(fields, field_count,
+                       SCO_SLICE("access-control-request-private-network"),
+                       &private_network)
+        && sco_slice_equal(private_network, SCO_SLICE("true"))) {
+        add(out, SCO_SLICE("Access-Control-Allow-Private-Network"),
+            SCO_SLICE("false"));
+    }
+    if (sco_slice_equal(method, SCO_SLICE("OPTIONS"))) {
+        add_preflight(fields, field_count, out);
+    }
+    if (cors->varies) {
+        add(out, SCO_SLICE("Vary"), SCO_SLICE("Origin"));
+    }
+}
+
+void
+sco_cors_fields_finish(struct sco_cors_fields *fields)
+{
+    sco_text_finish(&fields->names);
+}

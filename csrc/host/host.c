@@ -1,0 +1,486 @@
+/* host.c - where everything is put together, and taken apart again
+ *
+ * Design notes
+ *
+ * Main opens the sockets, starts the loop's thread, and then either waits or
+ * (kind thread with one worker) runs the script. Everything else happens on
+ * the loop: it makes the front end and the deployment, serves, and ends them
+ * in one order:
+ *
+ *   a signal -> drain the front end (no new connections, "Connection: close")
+ *   -> when no exchange is left, or time is up: the deployment finishes what
+ *   it has, its workers end -> the loop ends -> front end, deployment and
+ *   sockets go.
+ *
+ * A second signal, or a script that cannot be loaded, kills the workers at
+ * once.
+ */
+#include "host/host.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/thread.h"
+#include "config/config.h"
+#include "deploy/deployment.h"
+#include "host/listeners.h"
+#include "host/pipeline.h"
+#include "host/signals.h"
+#include "worker/runner.h"
+#include "worker/seat.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    EXIT_LISTEN = 1,
+    EXIT_BOOT = 3,
+    LOG_PATIENCE_MS = 500,
+    KILL_PATIENCE_MS = 2000,
+};
+
+struct host {
+    struct sco_config *config;
+    struct sco_slice boot;
+    const struct sco_runner *runner;
+    const struct sco_worker_ops *kind;
+    struct sco_signals signals;
+    struct sco_seat *seat;
+    struct sco_loop *loop;
+    int *fds; /* listening, until the front end has them */
+
+    /* The loop's. */
+    struct sco_http *http;
+    struct sco_deployment *deployment;
+    struct visit_host visits;
+    struct sco_timer patience;
+    struct sco_post loaded;
+    bool load_failed;
+    bool draining, stopping, killed;
+    int exit_code;
+};
+
+/* ---- ending --------------------------------------------------------- */
+
+static void
+kill_all(struct host *host)
+{
+    host->killed = true;
+    sco_pool_kill(sco_deployment_pool(host->deployment));
+    sco_deployment_stop(host->deployment);
+}
+
+static void
+stop_deployment(struct host *host)
+{
+    if (!host->stopping) {
+        host->stopping = true;
+        sco_deployment_stop(host->deployment);
+    }
+}
+
+/* Draining is over when nobody is connected any more. */
+static bool
+on_turn(void *arg, uint64_t now_ns)
+{
+    struct host *host = arg;
+    bool more = sco_deployment_turn(host->deployment);
+
+    (void)now_ns;
+    sco_lines_flush(&host->visits.lines);
+    if (host->draining && !host->stopping
+        && sco_http_connections(host->http) == 0
+        && sco_deployment_busy(host->deployment) == 0) {
+        stop_deployment(host);
+        more = true;
+    }
+    return more;
+}
+
+static void
+on_patience(void *arg, uint64_t now_ns)
+{
+    struct host *host = arg;
+
+    if (host->killed) {
+        /* Threads that do not come back: nothing more can be done. */
+        sco_loop_stop(host->loop);
+        return;
+    }
+    sco_log(SCO_EVENT_DRAIN_TIMEOUT, "%zu requests were still in hand",
+            sco_deployment_busy(host->deployment));
+    host->stopping = true;
+    kill_all(host);
+    sco_loop_timer_set(host->loop, &host->patience,
+                       now_ns + KILL_PATIENCE_MS * SCO_NS_PER_MS);
+}
+
+static void
+drain(struct host *host, uint64_t patience_ms)
+{
+    uint64_t now_ns = sco_loop_now_ns(host->loop);
+
+    host->draining = true;
+    host->visits.draining = true;
+    sco_http_drain(host->http);
+    sco_loop_timer_set(host->loop, &host->patience,
+                       now_ns + patience_ms * SCO_NS_PER_MS);
+}
+
+static void
+on_stop_signal(struct host *host)
+{
+    if (host->draining) {
+        host->stopping = true;
+        kill_all(host);
+        sco_loop_timer_set(host->loop, &host->patience,
+                           sco_loop_now_ns(host->loop)
+                               + KILL_PATIENCE_MS * SCO_NS_PER_MS);
+        return;
+    }
+    drain(host, host->config->drain_timeout_ms);
+}
+
+static void
+resize(struct host *host, int more)
+{
+    struct sco_pool *pool = sco_deployment_pool(host->deployment);
+
+    if (host->seat == NULL && (more > 0 || pool->wanted > 1)) {
+        sco_pool_resize(pool, more > 0 ? pool->wanted + 1 : pool->wanted - 1);
+    }
+}
+
+static void
+on_signal(void *arg, int number)
+{
+    static const struct {
+        int number;
+        const char *name;
+    } names[] = {
+        { SIGTERM, "term" }, { SIGINT, "int" },   { SIGQUIT, "quit" },
+        { SIGHUP, "hup" },   { SIGTTIN, "ttin" }, { SIGTTOU, "ttou" },
+        { SIGUSR1, "usr1" }, { SIGWINCH, "winch" },
+    };
+    struct host *host = arg;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (names[i].number == number) {
+            sco_log(SCO_EVENT_SIGNAL, "Handling signal: %s", names[i].name);
+        }
+    }
+    if (number == SIGHUP && !host->draining
+        && host->kind == &sco_process_worker) {
+        sco_log(SCO_EVENT_SIGNAL, "Hang up: Master");
+        sco_pool_restart(sco_deployment_pool(host->deployment));
+    } else if (number == SIGTTIN || number == SIGTTOU) {
+        resize(host, number == SIGTTIN ? 1 : -1);
+    } else if (number == SIGTERM || number == SIGINT || number == SIGQUIT) {
+        on_stop_signal(host);
+    }
+}
+
+static void
+on_boot_failed(void *arg)
+{
+    struct host *host = arg;
+
+    sco_log(SCO_EVENT_SHUTTING_DOWN, "Shutting down: Master");
+    sco_log(SCO_EVENT_SHUTDOWN_REASON, "Reason: Worker failed to boot.");
+    host->exit_code = EXIT_BOOT;
+    host->stopping = true;
+    drain(host, KILL_PATIENCE_MS);
+    kill_all(host);
+}
+
+static void
+on_empty(void *arg)
+{
+    struct host *host = arg;
+
+    if (host->exit_code == 0) {
+        sco_log(SCO_EVENT_STOPPED, "Shutting down: Master");
+    }
+    sco_loop_stop(host->loop);
+}
+
+/* ---- beginning ------------------------------------------------------ */
+
+static uint64_t
+smaller_limit_ms(uint64_t a, uint64_t b)
+{
+    if (a == 0 || b == 0) {
+        return a + b;
+    }
+    return a < b ? a : b;
+}
+
+static enum sco_status
+make_deployment(struct host *host, struct sco_error *err)
+{
+    const struct sco_config *config = host->config;
+    uint64_t limit_ms = smaller_limit_ms(config->scoring_timeout_ms,
+                                         config->worker_timeout_ms);
+    struct sco_deployment_setup setup = {
+        .loop = host->loop,
+        .kind = host->kind,
+        .limits = { .max_requests = config->queue_max_requests,
+                    .max_bytes = config->queue_max_bytes },
+        .boot = host->boot,
+        .python = config->python,
+        .runner = host->runner,
+        .seat = host->seat,
+        .workers = config->worker_count,
+        .limit_ns = limit_ms * SCO_NS_PER_MS,
+        .stream_limit_ns = config->worker_timeout_ms * SCO_NS_PER_MS,
+        .timeout_ms =
+            limit_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)limit_ms,
+        .arg = host,
+        .on_boot_failed = on_boot_failed,
+        .on_empty = on_empty,
+    };
+    enum sco_status status =
+        sco_deployment_create(&setup, &host->deployment, err);
+
+    if (status != SCO_OK) {
+        return status;
+    }
+    host->visits = (struct visit_host){
+        .deployment = host->deployment,
+        .cors = sco_cors_create(config->cors_origins.items,
+                                config->cors_origins.count),
+        .server_version = config->server_version,
+        .timeout_ms = limit_ms,
+        .max_waiting_bytes = config->queue_max_bytes,
+        .lines = { .deployment = host->deployment,
+                   .on = config->access_log,
+                   .to_worker = config->log_to_worker },
+        .loop = host->loop,
+    };
+    return SCO_OK;
+}
+
+static enum sco_status
+make_front(struct host *host, struct sco_error *err)
+{
+    const struct sco_config *config = host->config;
+    struct sco_http_app app = sco_pipeline_app(&host->visits);
+    struct sco_http_limits limits = {
+        .max_connections = config->max_connections,
+        .max_connections_per_address = config->max_connections_per_address,
+        .max_body_bytes = config->max_body_bytes,
+        .head_timeout_ms = config->head_timeout_ms,
+        .body_timeout_ms = config->body_timeout_ms,
+        .body_min_bytes_per_s = config->body_min_bytes_per_s,
+        .keepalive_timeout_ms = config->keepalive_timeout_ms,
+    };
+    enum sco_status status =
+        sco_http_create(host->loop, &app, &limits, &host->http, err);
+
+    for (size_t i = 0; status == SCO_OK && i < config->listen.count; i++) {
+        status = sco_http_listen(host->http, host->fds[i], err);
+        if (status == SCO_OK) {
+            host->fds[i] = -1;
+        }
+    }
+    return status;
+}
+
+static void
+on_loaded(void *arg)
+{
+    struct host *host = arg;
+
+    if (host->load_failed) {
+        on_boot_failed(host);
+    } else {
+        sco_deployment_start(host->deployment);
+    }
+}
+
+static enum sco_status
+make_all(struct host *host, struct sco_error *err)
+{
+    enum sco_status status =
+        sco_signals_watch(&host->signals, host->loop, on_signal, host, err);
+
+    if (status == SCO_OK) {
+        status = make_deployment(host, err);
+    }
+    if (status == SCO_OK) {
+        /* Before the front end's own hook: what a turn hears from workers
+         * and logs is there when the replies are sent. */
+        sco_loop_hook(host->loop, on_turn, host);
+        status = make_front(host, err);
+    }
+    return status;
+}
+
+static void
+log_listening(const struct host *host)
+{
+    struct sco_text names = { 0 };
+
+    for (size_t i = 0; i < host->config->listen.count; i++) {
+        sco_text_add(&names, i == 0 ? SCO_SLICE("") : SCO_SLICE(","));
+        sco_listen_name(host->config->listen.items[i], &names);
+    }
+    sco_log(SCO_EVENT_LISTENING, "Listening at: %s (%d)",
+            names.data != NULL ? names.data : "", (int)getpid());
+    sco_log(SCO_EVENT_LISTENING, "Using worker: %s", host->kind->name);
+    sco_text_finish(&names);
+}
+
+static void
+loop_body(void *arg)
+{
+    struct host *host = arg;
+    struct sco_error err = { .text = "" };
+
+    if (make_all(host, &err) == SCO_OK) {
+        log_listening(host);
+        if (host->kind == &sco_process_worker) {
+            sco_deployment_start(host->deployment);
+        }
+        sco_loop_run(host->loop);
+    } else {
+        sco_log(SCO_EVENT_INTERNAL, "%s", err.text);
+        host->exit_code = EXIT_LISTEN;
+    }
+    sco_http_destroy(host->http);
+    if (host->deployment != NULL) {
+        sco_lines_finish(&host->visits.lines);
+    }
+    sco_cors_destroy(host->visits.cors);
+    sco_signals_close(&host->signals);
+    sco_loop_timer_clear(host->loop, &host->patience);
+    sco_deployment_destroy(host->deployment);
+    if (host->seat != NULL) {
+        sco_seat_close(host->seat);
+    }
+}
+
+/* ---- main ----------------------------------------------------------- */
+
+static enum sco_status
+open_listeners(struct host *host, struct sco_error *err)
+{
+    size_t count = host->config->listen.count;
+    enum sco_status status = SCO_OK;
+
+    host->fds = sco_alloc(count, sizeof(*host->fds));
+    for (size_t i = 0; i < count; i++) {
+        host->fds[i] = -1;
+    }
+    for (size_t i = 0; status == SCO_OK && i < count; i++) {
+        status = sco_listen_open(host->config->listen.items[i], &host->fds[i],
+                                 err);
+    }
+    return status;
+}
+
+static void
+close_listeners(struct host *host)
+{
+    for (size_t i = 0; host->fds != NULL && i < host->config->listen.count;
+         i++) {
+        if (host->fds[i] >= 0) {
+            close(host->fds[i]);
+        }
+        sco_listen_clean(host->config->listen.items[i]);
+    }
+    free(host->fds);
+}
+
+/* The main thread's part while the loop serves: kind thread loads the script
+ * here, since Python's main thread is where it belongs. */
+static void
+serve_main(struct host *host)
+{
+    const struct sco_runner *runner = host->runner;
+    struct sco_error err = { .text = "" };
+
+    if (host->kind != &sco_thread_worker) {
+        return;
+    }
+    host->load_failed = runner->load(runner->arg, &err) != SCO_OK;
+    host->loaded.run = on_loaded;
+    host->loaded.arg = host;
+    sco_loop_post(host->loop, &host->loaded);
+    if (host->seat != NULL) {
+        sco_seat_sit(host->seat);
+    }
+}
+
+static int
+run(struct host *host)
+{
+    struct sco_error err = { .text = "" };
+    pthread_t thread;
+
+    host->patience = (struct sco_timer){ .on_time = on_patience,
+                                         .arg = host };
+    if (open_listeners(host, &err) != SCO_OK
+        || sco_loop_create(&host->loop, &err) != SCO_OK
+        || sco_thread_start("loop", SCO_ROLE_LOOP, loop_body, host, &thread,
+                            &err)
+               != SCO_OK) {
+        sco_log(SCO_EVENT_ADDRESS_IN_USE, "%s", err.text);
+        return EXIT_LISTEN;
+    }
+    serve_main(host);
+    pthread_join(thread, NULL);
+    if (host->kind == &sco_thread_worker) {
+        host->runner->unload(host->runner->arg);
+    }
+    return host->exit_code;
+}
+
+static enum sco_status
+choose_kind(struct host *host, struct sco_error *err)
+{
+    bool threads = host->config->worker_kind == SCO_CONFIG_THREAD;
+
+    host->kind = threads ? &sco_thread_worker : &sco_process_worker;
+    if (threads && host->runner == NULL) {
+        return sco_fail(err, SCO_UNSUPPORTED,
+                        "worker kind thread needs Python in the host");
+    }
+    if (threads && host->config->worker_count == 1) {
+        host->seat = sco_seat_create();
+    }
+    return SCO_OK;
+}
+
+int
+sco_host_serve(struct sco_slice config, struct sco_slice boot,
+               const struct sco_runner *runner)
+{
+    struct host host = { .boot = boot, .runner = runner };
+    struct sigaction ignore = { .sa_handler = SIG_IGN };
+    struct sigaction pipe_before;
+    struct sco_error err = { .text = "" };
+    int exit_code = EXIT_LISTEN;
+
+    if (sco_config_create(config, &host.config, &err) != SCO_OK
+        || choose_kind(&host, &err) != SCO_OK) {
+        sco_log(SCO_EVENT_INTERNAL, "%s", err.text);
+        sco_config_destroy(host.config);
+        return EXIT_LISTEN;
+    }
+    sco_signals_block(&host.signals);
+    sigaction(SIGPIPE, &ignore, &pipe_before);
+    if (sco_log_start(&err) == SCO_OK) {
+        exit_code = run(&host);
+        sco_log_stop(LOG_PATIENCE_MS);
+    }
+    close_listeners(&host);
+    sco_loop_destroy(host.loop);
+    sco_seat_destroy(host.seat);
+    sco_config_destroy(host.config);
+    sigaction(SIGPIPE, &pipe_before, NULL);
+    sco_signals_restore(&host.signals);
+    return exit_code;
+}

@@ -1,0 +1,408 @@
+/* reply.c - everything that a response carries besides the script's part */
+#include "host/visit.h"
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "deploy/deployment.h"
+#include "http/problem.h"
+#include "link/call.h"
+#include "link/head.h"
+#include "request/stream.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SCRIPT_FIELDS_MAX = 256,
+    ADDED_FIELDS_MAX = 24,
+    COPY_MAX = 512, /* smaller bodies are copied rather than kept */
+};
+
+/* The headers of one response, in the order of the contract. */
+struct fields {
+    struct sco_field items[SCRIPT_FIELDS_MAX + ADDED_FIELDS_MAX];
+    size_t count;
+};
+
+static void
+add(struct fields *fields, struct sco_slice name, struct sco_slice value)
+{
+    if (fields->count < sizeof(fields->items) / sizeof(fields->items[0])) {
+        fields->items[fields->count++] = (struct sco_field){ name, value };
+    }
+}
+
+static bool
+script_sets(const struct visit_reply *reply, struct sco_slice name)
+{
+    struct sco_slice value;
+
+    return sco_field_find(reply->fields, reply->field_count, name, &value);
+}
+
+/* What the host says itself, whatever the script says of it. */
+static bool
+is_ours(const struct visit *visit, const struct visit_reply *reply,
+        struct sco_slice name)
+{
+    static const struct sco_slice always[] = {
+        SCO_SLICE_INIT("server"),       SCO_SLICE_INIT("date"),
+        SCO_SLICE_INIT("connection"),   SCO_SLICE_INIT("transfer-encoding"),
+        SCO_SLICE_INIT("keep-alive"),   SCO_SLICE_INIT("proxy-authenticate"),
+        SCO_SLICE_INIT("te"),           SCO_SLICE_INIT("trailer"),
+        SCO_SLICE_INIT("trailers"),     SCO_SLICE_INIT("upgrade"),
+        SCO_SLICE_INIT("x-request-id"), SCO_SLICE_INIT("content-length"),
+        SCO_SLICE_INIT("proxy-authorization"), SCO_SLICE_INIT("x-ms-request-id"),
+    };
+
+    for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++) {
+        if (sco_slice_equal_nocase(name, always[i])) {
+            return true;
+        }
+    }
+    if (sco_slice_equal_nocase(name, SCO_SLICE("x-ms-client-request-id"))) {
+        return visit->ids.client.len > 0;
+    }
+    if (sco_slice_equal_nocase(name, SCO_SLICE("x-ms-server-version"))) {
+        return visit->host->server_version[0] != '\0';
+    }
+    if (sco_slice_equal_nocase(name, SCO_SLICE("traceid"))) {
+        return visit->ids.has_trace;
+    }
+    return sco_slice_equal_nocase(name,
+                                  SCO_SLICE("x-ms-run-function-failed"))
+           && !reply->no_failed && reply->status >= 500;
+}
+
+static void
+add_script_fields(const struct visit *visit, const struct visit_reply *reply,
+                  struct fields *fields)
+{
+    for (size_t i = 0; i < reply->field_count; i++) {
+        if (!is_ours(visit, reply, reply->fields[i].name)) {
+            add(fields, reply->fields[i].name, reply->fields[i].value);
+        }
+    }
+}
+
+static void
+add_ids(const struct visit *visit, struct fields *fields)
+{
+    const struct sco_identity *ids = &visit->ids;
+
+    if (visit->host->server_version[0] != '\0') {
+        add(fields, SCO_SLICE("x-ms-server-version"),
+            sco_slice_of(visit->host->server_version));
+    }
+    if (ids->request.len > 0) {
+        add(fields, SCO_SLICE("x-request-id"), ids->request);
+    }
+    if (ids->legacy.len > 0) {
+        add(fields, SCO_SLICE("x-ms-request-id"), ids->legacy);
+    }
+    if (ids->client.len > 0) {
+        add(fields, SCO_SLICE("x-ms-client-request-id"), ids->client);
+    }
+    if (ids->has_trace) {
+        add(fields, SCO_SLICE("TraceId"), ids->trace);
+    }
+}
+
+static void
+write_lines(struct visit *visit, const struct visit_reply *reply)
+{
+    bool bodiless = sco_slice_equal(visit->head->method, SCO_SLICE("HEAD"))
+                    || reply->status == 204 || reply->status == 304;
+    struct sco_line_facts facts = {
+        .head = visit->head,
+        .status = reply->status,
+        .took_ns = sco_clock_now_ns() - visit->begun_ns,
+        .body_bytes = reply->body.len,
+        .streamed = reply->stream != NULL,
+        .pid = visit->pid,
+    };
+
+    if (visit->is_matched
+        && (visit->route == VISIT_SCORE || visit->route == VISIT_SWAGGER)) {
+        sco_lines_score(&visit->host->lines, &facts);
+    }
+    if (!facts.streamed) {
+        facts.body_bytes = bodiless ? 0 : reply->body.len;
+        sco_lines_access(&visit->host->lines, &facts);
+    }
+}
+
+void
+visit_send(struct visit *visit, const struct visit_reply *reply)
+{
+    struct sco_http_reply out = {
+        .status = reply->status,
+        .body = reply->body,
+        .release = reply->release,
+        .release_arg = reply->release_arg,
+        .stream = reply->stream,
+        .stream_bytes = reply->stream_bytes,
+        .close = reply->close || visit->host->draining,
+    };
+    struct sco_cors_fields cors = { .count = 0 };
+    struct fields fields;
+    struct sco_text ms = { 0 };
+
+    fields.count = 0;
+    add(&fields, SCO_SLICE("Server"), SCO_SLICE("scorehost"));
+    if (reply->type.len > 0) {
+        add(&fields, SCO_SLICE("Content-Type"), reply->type);
+    }
+    if (!reply->no_failed) {
+        add(&fields, SCO_SLICE("x-ms-run-function-failed"),
+            reply->failed ? SCO_SLICE("True") : SCO_SLICE("False"));
+    }
+    add_script_fields(visit, reply, &fields);
+    if (reply->has_exec_ms) {
+        sco_text_add_ms(&ms, reply->run_ns);
+        add(&fields, SCO_SLICE("x-ms-run-fn-exec-ms"), sco_text_slice(&ms));
+    }
+    if (!script_sets(reply, SCO_SLICE("access-control-allow-origin"))) {
+        sco_cors_apply(visit->host->cors, visit->head->method,
+                       visit->head->fields, visit->head->field_count, &cors);
+    }
+    for (size_t i = 0; i < cors.count; i++) {
+        add(&fields, cors.fields[i].name, cors.fields[i].value);
+    }
+    add_ids(visit, &fields);
+    out.fields = fields.items;
+    out.field_count = fields.count;
+    visit->replied = true;
+    visit->status = reply->status;
+    visit->streams = reply->stream != NULL;
+    write_lines(visit, reply);
+    if (visit->req == NULL) {
+        /* A reply without a worker may be gone before the turn's end. */
+        sco_lines_flush(&visit->host->lines);
+    }
+    sco_exchange_reply(visit->ex, &out);
+    sco_cors_fields_finish(&cors);
+    sco_text_finish(&ms);
+}
+
+/* ---- messages ------------------------------------------------------- */
+
+static void
+send_message(struct visit *visit, struct visit_reply *reply,
+             struct sco_slice message)
+{
+    struct sco_text body = { 0 };
+
+    sco_text_add(&body, SCO_SLICE("{\"message\": "));
+    sco_text_add_json(&body, message);
+    sco_text_add_char(&body, '}');
+    reply->type = SCO_SLICE("application/json");
+    reply->body = sco_text_slice(&body);
+    visit_send(visit, reply);
+    sco_text_finish(&body);
+}
+
+void
+visit_send_message(struct visit *visit, unsigned status,
+                   struct sco_slice message)
+{
+    struct visit_reply reply = { .status = status };
+
+    send_message(visit, &reply, message);
+}
+
+void
+visit_send_busy(struct visit *visit, struct sco_slice message)
+{
+    char seconds[16];
+    struct sco_field retry = { SCO_SLICE("Retry-After"), { seconds, 0 } };
+    struct visit_reply reply = {
+        .status = 503,
+        .fields = &retry,
+        .field_count = 1,
+    };
+
+    snprintf(seconds, sizeof(seconds), "%u",
+             sco_deployment_retry_after_s(visit->host->deployment));
+    retry.value = sco_slice_of(seconds);
+    send_message(visit, &reply, message);
+}
+
+static void
+send_failure(struct visit *visit, const struct sco_answer *answer)
+{
+    struct visit_reply reply = {
+        .status = sco_problem_http(answer->failure),
+        .failed = true,
+    };
+    char text[160];
+
+    switch (answer->failure) {
+    case SCO_TIMEOUT:
+        snprintf(text, sizeof(text), "Scoring timeout after %llu ms",
+                 (unsigned long long)visit->host->timeout_ms);
+        break;
+    case SCO_WORKER_LOST:
+        snprintf(text, sizeof(text),
+                 "The worker process %s while it scored this request. Check "
+                 "the logs for more info.",
+                 answer->detail != NULL ? answer->detail : "was lost");
+        break;
+    case SCO_CLOSED:
+        visit_send_busy(visit, SCO_SLICE("The server is shutting down."));
+        return;
+    case SCO_NOMEM:
+        visit_send_busy(visit, SCO_SLICE("The server is out of memory."));
+        return;
+    case SCO_OK:
+    case SCO_INVALID:
+    case SCO_TOO_LARGE:
+    case SCO_UNSUPPORTED:
+    case SCO_NOT_FOUND:
+    case SCO_BUSY:
+    case SCO_CANCELLED:
+    case SCO_SCRIPT:
+    case SCO_INTERNAL:
+    case SCO_STATUS_COUNT:
+        snprintf(text, sizeof(text), "%s", sco_status_text(answer->failure));
+        break;
+    }
+    send_message(visit, &reply, sco_slice_of(text));
+}
+
+/* ---- answers of workers --------------------------------------------- */
+
+/* Bytes of a worker's that are being sent: what they stand in is given back
+ * afterwards. */
+struct kept {
+    struct sco_request *req;
+    struct sco_answer answer;
+};
+
+static void
+kept_release(void *arg)
+{
+    struct kept *kept = arg;
+
+    sco_answer_release(&kept->answer);
+    sco_request_unref(kept->req);
+    free(kept);
+}
+
+static void
+release_request(void *arg)
+{
+    sco_request_unref(arg);
+}
+
+/* Has the body sent from where it stands, or copied when it is small. */
+static void
+keep_body(struct sco_request *req, const struct sco_answer *answer,
+          struct visit_reply *reply)
+{
+    struct kept *kept;
+
+    if (answer->lane == NULL && answer->body.len > COPY_MAX) {
+        reply->release = release_request;
+        reply->release_arg = sco_request_ref(req);
+        return;
+    }
+    kept = answer->body.len > COPY_MAX ? malloc(sizeof(*kept)) : NULL;
+    if (kept != NULL) {
+        kept->req = sco_request_ref(req);
+        kept->answer = *answer;
+        kept->answer.stream = NULL;
+        reply->release = kept_release;
+        reply->release_arg = kept;
+    }
+}
+
+static ssize_t
+stream_read(void *arg, char *into, size_t max)
+{
+    return sco_stream_read(arg, into, max);
+}
+
+static void
+stream_release(void *arg)
+{
+    sco_stream_drop(arg);
+    sco_stream_unref(arg);
+}
+
+static void
+stream_more(void *arg)
+{
+    sco_exchange_more(arg);
+}
+
+/* Reads the script's headers; what is no field block counts as none. */
+static size_t
+read_fields(struct sco_slice block, struct sco_field *out, size_t max)
+{
+    struct sco_reader in = sco_reader_of(block);
+    size_t count = 0;
+
+    if (block.len == 0 || sco_fields_read_count(&in, &count) != SCO_OK) {
+        return 0;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (i == max
+            || sco_fields_read(&in, &out[i].name, &out[i].value) != SCO_OK) {
+            return i;
+        }
+    }
+    return count;
+}
+
+void
+visit_send_answer(struct visit *visit, struct sco_request *req,
+                  const struct sco_answer *answer)
+{
+    struct sco_field script[SCRIPT_FIELDS_MAX];
+    struct sco_http_stream stream = {
+        .read = stream_read,
+        .release = stream_release,
+        .arg = answer->stream,
+    };
+    struct visit_reply reply = {
+        .status = answer->status,
+        .body = answer->body,
+        .stream_bytes = answer->stream_bytes,
+        .run_ns = answer->run_ns,
+        .failed = (answer->flags & SCO_REPLY_FAILED) != 0,
+        .no_failed = (answer->flags & SCO_REPLY_NO_FAILED_HEADER) != 0,
+        .has_exec_ms = (answer->flags & SCO_REPLY_EXEC_MS) != 0,
+        .fields = script,
+    };
+    struct sco_answer rest = *answer;
+
+    visit->pid = answer->pid;
+    if (answer->failure != SCO_OK) {
+        send_failure(visit, answer);
+        return;
+    }
+    if ((answer->flags & SCO_REPLY_OWN_TYPE) == 0) {
+        reply.type = SCO_SLICE("application/json");
+    }
+    reply.field_count =
+        read_fields(answer->headers, script, SCRIPT_FIELDS_MAX);
+    if (answer->has_reason && reply.field_count > 0) {
+        reply.fields++;
+        reply.field_count--;
+    }
+    if (answer->stream != NULL) {
+        reply.stream = &stream;
+        sco_stream_listen(answer->stream, stream_more, visit->ex);
+        visit_send(visit, &reply);
+        rest.stream = NULL;
+        sco_answer_release(&rest);
+        return;
+    }
+    keep_body(req, answer, &reply);
+    visit_send(visit, &reply);
+    if (reply.release != kept_release) {
+        sco_answer_release(&rest);
+    }
+}

@@ -1,0 +1,122 @@
+/* visit.h - one exchange as the pipeline sees it
+ *
+ * Lives in the exchange's own bytes (sco_exchange_state), from the head to
+ * on_done. Private to host/.
+ *
+ * Thread: the loop's, everywhere.
+ */
+#ifndef SCO_HOST_VISIT_H
+#define SCO_HOST_VISIT_H
+
+#include "base/slice.h"
+#include "host/cors.h"
+#include "host/identity.h"
+#include "host/lines.h"
+#include "http/http.h"
+#include "link/slots.h"
+#include "request/request.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct sco_deployment;
+
+enum visit_route {
+    VISIT_NOWHERE, /* unknown path, or refused before it was looked at */
+    VISIT_HEALTH,
+    VISIT_SCORE,
+    VISIT_SWAGGER,
+};
+
+/* What all exchanges of a host share. Constant but for `lines`, `sent` and
+ * the counters. */
+struct visit_host {
+    struct sco_deployment *deployment;
+    struct sco_cors *cors;
+    const char *server_version; /* "" : no such header */
+    uint64_t timeout_ms;        /* of one run(), as clients are told */
+    uint64_t max_waiting_bytes;
+    uint64_t upload_bytes; /* in slots that still fill */
+    struct sco_lines lines;
+    uint64_t full_logged_ns;
+    struct sco_loop *loop;
+    bool draining;
+};
+
+struct visit {
+    struct visit_host *host;
+    struct sco_exchange *ex;
+    const struct sco_http_head *head;
+    enum visit_route route;
+    bool is_matched; /* route and method have a handler: ids, CORS, lines */
+    bool is_general; /* not a plain POST */
+    bool replied;
+    bool streams;
+    unsigned status;
+    pid_t pid;
+    uint64_t begun_ns;
+    struct sco_identity ids;
+
+    /* A request in the making, then the request. */
+    struct sco_slot slot;
+    uint32_t head_bytes;
+    uint64_t body_bytes;
+    struct sco_request *req;
+};
+
+/* A reply in the making: who sends what, before the ids and the rest are
+ * added. */
+struct visit_reply {
+    unsigned status;
+    struct sco_slice type; /* Content-Type; empty: none */
+    struct sco_slice body;
+    void (*release)(void *arg); /* as in struct sco_http_reply */
+    void *release_arg;
+    const struct sco_http_stream *stream;
+    int64_t stream_bytes;
+    const struct sco_field *fields; /* of the script, or of the route */
+    size_t field_count;
+    uint64_t run_ns;
+    bool failed;       /* x-ms-run-function-failed: True */
+    bool no_failed;    /* ... is not sent at all */
+    bool has_exec_ms;  /* x-ms-run-fn-exec-ms: run_ns */
+    bool without_cors; /* the script made the headers itself */
+    bool close;
+};
+
+/* Sends a reply, with all that the contract adds to it, and writes the
+ * lines. Ownership: takes the body and the stream. */
+void visit_send(struct visit *visit, const struct visit_reply *reply);
+
+/* Sends {"message": "..."}. */
+void visit_send_message(struct visit *visit, unsigned status,
+                        struct sco_slice message);
+
+/* Sends what the worker answered, or why it did not. */
+void visit_send_answer(struct visit *visit, struct sco_request *req,
+                       const struct sco_answer *answer);
+
+/* Refuses with 503 and Retry-After. */
+void visit_send_busy(struct visit *visit, struct sco_slice message);
+
+/* Answers GET and HEAD of /swagger.json. */
+void visit_send_swagger(struct visit *visit);
+
+/* Takes a slot for a request whose head is in, and writes the head block
+ * there. Errors: SCO_NOMEM, SCO_TOO_LARGE, SCO_BUSY. */
+SCO_NODISCARD
+enum sco_status visit_open_slot(struct visit *visit);
+
+/* Appends to the body. Errors: as visit_open_slot(). */
+SCO_NODISCARD
+enum sco_status visit_add_body(struct visit *visit, struct sco_slice bytes);
+
+/* Makes the request out of the slot and submits it. Errors: SCO_BUSY,
+ * SCO_CLOSED, SCO_NOMEM. */
+SCO_NODISCARD
+enum sco_status visit_submit(struct visit *visit, sco_answer_fn on_answer);
+
+/* Gives back a slot that did not become a request. */
+void visit_close_slot(struct visit *visit);
+
+#endif

@@ -1,0 +1,297 @@
+/* http_int.h - what the files of http/ share
+ *
+ * One daemon of libmicrohttpd, on any number of listening sockets that are
+ * ours, driven by our loop. server.c says when it runs and owns the daemon,
+ * listen.c brings connections in, exchange.c is what the daemon calls,
+ * gone.c watches those that wait, deadline.c those that are slow, linger.c
+ * those whose end the client must still be able to read.
+ *
+ * Thread: the loop's, all of it.
+ */
+#ifndef SCO_HTTP_HTTP_INT_H
+#define SCO_HTTP_HTTP_INT_H
+
+#include "base/list.h"
+#include "base/loop.h"
+#include "base/text.h"
+#include "http/http.h"
+
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <stddef.h>
+
+enum {
+    /* What a connection works in: it must hold a head of the largest size
+     * that the checks admit, and is zeroed after each request, so no more
+     * than that. */
+    SCO_POOL_BYTES = 32 * 1024,
+
+    /* A reply that comes before the body of such a size waits for it, so
+     * that the connection lives on. */
+    SCO_DRAIN_BYTES = 1024 * 1024,
+};
+
+/* How far an exchange has come. */
+enum sco_stage {
+    SCO_STAGE_NONE,    /* between two requests */
+    SCO_STAGE_HEAD,    /* the request line is in, the head is not */
+    SCO_STAGE_BODY,    /* on_head has been called, the body comes */
+    SCO_STAGE_WAITING, /* all of the request is in, the reply is not */
+    SCO_STAGE_SENDING, /* the daemon has the reply */
+};
+
+/* Whether the daemon may still ask an exchange that waits. */
+enum sco_rest {
+    SCO_REST_NONE,   /* it does not wait */
+    SCO_REST_AWAKE,  /* asked at each run of the daemon */
+    SCO_REST_ASLEEP, /* suspended: out of the daemon's way until resumed */
+};
+
+/* A stream on its way; the daemon's reply owns it. */
+struct sco_sending {
+    struct sco_http_stream stream;
+    struct sco_exchange *ex; /* NULL after on_done */
+};
+
+struct sco_exchange {
+    struct sco_connection *connection;
+    enum sco_stage stage;
+
+    struct sco_http_head head;
+    struct sco_field *fields; /* kept for the next request */
+    size_t field_room;
+    bool too_many_fields;
+    char *text; /* the target as received, then the path; kept */
+    size_t text_room;
+    const char *raw_target; /* where the daemon has it */
+
+    uint64_t head_bytes; /* as read from the socket */
+    uint64_t body_bytes; /* so far */
+    bool has_expect;     /* "100-continue" */
+    bool dropping;       /* the rest of the body goes nowhere */
+    bool refused;
+    bool in_call;  /* inside a call of the app: who called will queue */
+    bool replied;  /* sco_exchange_reply() has been called */
+    bool is_cut;   /* the daemon is to close it */
+    bool gone_all; /* the app knows */
+    unsigned edges;
+
+    /* The reply until the daemon has it. */
+    struct MHD_Response *response;
+    unsigned status;
+    size_t reply_head_bytes; /* about */
+    uint64_t reply_bytes;    /* of the body */
+    struct sco_sending *sending;
+
+    /* While it waits: gone.c. */
+    struct sco_list link; /* in http->fresh, watched or parked */
+    uint64_t waits_since_ns;
+    enum sco_rest rest;
+    unsigned asked_count; /* in vain */
+    bool is_stale;   /* to be suspended when the daemon next asks */
+    bool is_watched; /* in the epoll of the hang-up watch */
+};
+
+struct sco_connection {
+    struct sco_http *http;
+    struct MHD_Connection *mhd; /* NULL before the daemon has it */
+    int fd;
+    bool is_tcp;
+    bool lingers; /* its client may still be sending when it is closed */
+    struct sco_list all;  /* in http->connections */
+    struct sco_list link; /* in http->idle, bodies, senders, or none */
+    uint64_t since_ns;    /* when it came into that list */
+
+    uint64_t head_since_ns; /* first byte of a head, as far as seen; or 0 */
+    uint64_t taken_bytes;   /* of all requests so far, from the socket */
+    uint64_t acked_bytes;   /* of replies, when last looked at */
+    uint64_t progress_ns;   /* when something last moved */
+
+    uint8_t address[16]; /* of the peer, IPv4 as mapped; 0 without one */
+    char peer_host[INET6_ADDRSTRLEN];
+    char server_host[INET6_ADDRSTRLEN];
+    uint16_t peer_port, server_port;
+
+    struct sco_exchange exchange;
+    /* The app's bytes follow, aligned. */
+};
+
+struct sco_http {
+    struct sco_loop *loop;
+    struct sco_http_app app;
+    struct sco_http_limits limits;
+    struct MHD_Daemon *daemon;
+    bool is_lenient;   /* the library's parser is that of 0.9 */
+    bool is_draining;  /* sco_http_drain() */
+    bool is_destroyed; /* inside sco_http_destroy() */
+
+    /* When the daemon is to run: server.c. */
+    struct sco_watch daemon_watch;
+    struct sco_timer again;
+    bool is_due;
+    bool app_called; /* in this run */
+    unsigned read_runs, send_runs;
+    unsigned edges; /* how often the daemon's sockets were ready */
+    size_t sending_count;
+
+    /* listen.c */
+    struct sco_list listeners;
+    bool is_paused;
+    struct sco_timer accept_timer;
+    struct sco_connection *entering; /* between accept and the daemon */
+    struct sco_list connections;     /* all that the daemon has */
+    struct sco_text scratch;         /* of reply.c */
+    size_t connection_count;
+
+    /* deadline.c; lists of struct sco_connection */
+    struct sco_list idle;    /* between requests or inside a head */
+    struct sco_list bodies;  /* inside a body */
+    struct sco_list senders; /* inside a reply */
+    struct sco_timer sweep;
+    uint64_t sweep_ns;
+
+    /* gone.c; lists of struct sco_exchange, each by waits_since_ns */
+    struct sco_list fresh;   /* waits, and nobody watches its client */
+    struct sco_list watched; /* its client is watched */
+    struct sco_list parked;  /* the same, and suspended for good */
+    size_t awake_count;
+    int gone_fd;
+    struct sco_watch gone_watch;
+    struct sco_timer patience;
+
+    /* linger.c */
+    struct sco_list lingerers;
+    size_t lingerer_count;
+};
+
+/* ---- server.c --------------------------------------------------------- */
+
+/* Has the daemon run before the loop next sleeps, and `reads` times again
+ * for what it may not have read, and `sends` times for what it may not have
+ * sent. */
+void sco_http_due(struct sco_http *http, unsigned reads, unsigned sends);
+
+/* ---- listen.c --------------------------------------------------------- */
+
+/* Prepares http->accept_timer and the list. */
+void sco_listen_init(struct sco_http *http);
+
+/* Starts accepting again when there is room. */
+void sco_listen_resume(struct sco_http *http);
+
+/* Closes all listeners. */
+void sco_listen_finish(struct sco_http *http);
+
+/* Frees a connection that the daemon no longer has. */
+void sco_connection_destroy(struct sco_connection *connection);
+
+/* ---- exchange.c: what the daemon calls -------------------------------- */
+
+/* A request line has come. */
+void *sco_exchange_on_target(void *arg, const char *target,
+                             struct MHD_Connection *mhd);
+
+/* A head, a piece of a body, the end of it, or a question for the reply. */
+enum MHD_Result sco_exchange_on_access(void *arg, struct MHD_Connection *mhd,
+                                       const char *url, const char *method,
+                                       const char *version,
+                                       const char *upload, size_t *upload_len,
+                                       void **context);
+
+/* An exchange is over. */
+void sco_exchange_on_completed(void *arg, struct MHD_Connection *mhd,
+                               void **context,
+                               enum MHD_RequestTerminationCode code);
+
+/* A connection begins or ends. */
+void sco_exchange_on_connection(void *arg, struct MHD_Connection *mhd,
+                                void **context,
+                                enum MHD_ConnectionNotificationCode code);
+
+/* Tells the app that the client leaves, once for each `how`. */
+void sco_exchange_tell_gone(struct sco_exchange *ex, enum sco_gone how);
+
+/* ---- head.c ----------------------------------------------------------- */
+
+/* Keeps the target, before the library changes it.
+ *
+ * Errors: false when there is no memory. */
+bool sco_head_keep_target(struct sco_exchange *ex, const char *target);
+
+/* Fills in ex->head from what the library has parsed; false when the bytes
+ * were not what the library took them for (0.9: a bare LF, a NUL, a folded
+ * line) or there is no memory. */
+bool sco_exchange_read_head(struct sco_exchange *ex, const char *method,
+                   const char *version);
+
+/* ---- reply.c ---------------------------------------------------------- */
+
+/* Makes ex->response; false when there is no memory. Either way the body and
+ * the stream are taken. */
+bool sco_reply_make(struct sco_exchange *ex,
+                    const struct sco_http_reply *reply);
+
+/* ---- gone.c ----------------------------------------------------------- */
+
+/* Prepares the watch; the descriptor is -1 on failure.
+ *
+ * Errors: SCO_INTERNAL. */
+SCO_NODISCARD
+enum sco_status sco_gone_init(struct sco_http *http, struct sco_error *err);
+
+/* Resumes all that are suspended, for the end. */
+void sco_gone_wake_all(struct sco_http *http);
+
+/* Ends the watch. */
+void sco_gone_finish(struct sco_http *http);
+
+/* The exchange begins to wait: for a reply, or for more of a stream. */
+void sco_gone_wait(struct sco_exchange *ex, enum sco_rest rest);
+
+/* Counts that the daemon has asked in vain, and says whether it should rather
+ * suspend the exchange. */
+bool sco_gone_should_sleep(struct sco_exchange *ex);
+
+/* The daemon has suspended it. */
+void sco_gone_asleep(struct sco_exchange *ex);
+
+/* It waits no more. Resumes it when it was suspended, and says so. */
+bool sco_gone_wake(struct sco_exchange *ex);
+
+/* ---- deadline.c ------------------------------------------------------- */
+
+/* Prepares the sweep. */
+void sco_deadline_init(struct sco_http *http);
+
+/* Puts a connection into the list of what it does now; NULL for none. */
+void sco_deadline_move(struct sco_connection *connection,
+                       struct sco_list *list);
+
+/* Counts what an exchange that ends has taken from its socket. */
+void sco_deadline_count(const struct sco_exchange *ex);
+
+/* Cuts the connections that are between two requests. */
+void sco_deadline_drain(struct sco_http *http);
+
+/* ---- linger.c --------------------------------------------------------- */
+
+/* Prepares the list. */
+void sco_linger_init(struct sco_http *http);
+
+/* Keeps the socket of a connection that is being closed open for reading,
+ * for a while, so that its client can read the reply. */
+void sco_linger_begin(struct sco_connection *connection);
+
+/* Bytes or the end have come; `arg` is what sits in the epoll's data. */
+void sco_linger_ready(struct sco_http *http, void *arg);
+
+/* Whether the epoll's data is a lingerer's. */
+bool sco_linger_is(const void *arg);
+
+/* Ends those that are older than their time. */
+void sco_linger_sweep(struct sco_http *http, uint64_t now_ns);
+
+/* Ends all of them. */
+void sco_linger_finish(struct sco_http *http);
+
+#endif

@@ -1,0 +1,312 @@
+#define _GNU_SOURCE
+#include "link/child.h"
+
+#include "link/child_int.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* Asks to be ended with the parent. Whether it had gone before it could be
+ * asked, the socket tells: only the host has its other end. (The parent's
+ * number does not: the host may be process 1.) */
+static enum sco_status
+tie_to_parent(int socket, struct sco_error *err)
+{
+    char byte;
+
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) {
+        return sco_fail(err, SCO_INTERNAL, "prctl: %s", strerror(errno));
+    }
+    if (recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0) {
+        return sco_fail(err, SCO_CLOSED, "the host is gone");
+    }
+    return SCO_OK;
+}
+
+static enum sco_status
+receive_hello(int socket, struct link_hello *hello, char *boot, int fds[3],
+              struct sco_error *err)
+{
+    union {
+        struct cmsghdr head;
+        char bytes[CMSG_SPACE(3 * sizeof(int))];
+    } control;
+    struct iovec parts[2] = {
+        { .iov_base = hello, .iov_len = sizeof(*hello) },
+        { .iov_base = boot, .iov_len = LINK_BOOT_MAX },
+    };
+    struct msghdr message = {
+        .msg_iov = parts,
+        .msg_iovlen = 2,
+        .msg_control = control.bytes,
+        .msg_controllen = sizeof(control.bytes),
+    };
+    struct cmsghdr *rights;
+    ssize_t got;
+
+    do {
+        got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+    } while (got < 0 && errno == EINTR);
+    rights = CMSG_FIRSTHDR(&message);
+    if (got == 0) {
+        return sco_fail(err, SCO_CLOSED, "the host is gone");
+    }
+    if (got < (ssize_t)sizeof(*hello) || hello->magic != LINK_MAGIC
+        || hello->version != LINK_VERSION
+        || (uint64_t)got != sizeof(*hello) + hello->boot_bytes
+        || rights == NULL || rights->cmsg_type != SCM_RIGHTS
+        || rights->cmsg_len != CMSG_LEN(3 * sizeof(int))) {
+        return sco_fail(err, SCO_INVALID,
+                        "not started by a host of this version");
+    }
+    memcpy(fds, CMSG_DATA(rights), 3 * sizeof(int));
+    return SCO_OK;
+}
+
+/* Maps what the host sent. Ownership: the descriptors are taken, mapped or
+ * closed. */
+static enum sco_status
+map_shared(struct sco_child *child, const struct link_hello *hello,
+           const int fds[3], struct sco_error *err)
+{
+    enum sco_status status;
+
+    child->doorbell = fds[2];
+    status = link_map_open(fds[0], hello->arena_bytes, &child->arena, err);
+    if (status != SCO_OK) {
+        close(fds[0]);
+        close(fds[1]);
+        return status;
+    }
+    status = link_map_open(fds[1], hello->lane_bytes, &child->lane, err);
+    if (status != SCO_OK) {
+        close(fds[1]);
+    }
+    return status;
+}
+
+enum sco_status
+sco_child_attach(int fd, struct sco_child **out, struct sco_error *err)
+{
+    struct sco_child *child = calloc(1, sizeof(*child));
+    struct link_hello hello = { 0 };
+    enum sco_status status;
+    int fds[3];
+
+    if (child == NULL || (child->boot = malloc(LINK_BOOT_MAX)) == NULL) {
+        free(child);
+        return sco_fail(err, SCO_NOMEM, "the link to the host");
+    }
+    child->socket = fd;
+    child->doorbell = -1;
+    status = receive_hello(fd, &hello, child->boot, fds, err);
+    if (status != SCO_OK) {
+        goto fail;
+    }
+    child->boot_bytes = hello.boot_bytes;
+    child->own = true;
+    status = map_shared(child, &hello, fds, err);
+    if (status != SCO_OK) {
+        goto fail;
+    }
+    status = child_start(child, err);
+    if (status != SCO_OK) {
+        goto fail;
+    }
+    status = tie_to_parent(fd, err);
+    if (status != SCO_OK) {
+        goto fail;
+    }
+    *out = child;
+    return SCO_OK;
+
+fail:
+    child->socket = -1; /* the caller's again */
+    sco_child_destroy(child);
+    return status;
+}
+
+enum sco_status
+sco_child_join(struct sco_lane *lane, struct sco_child **out,
+               struct sco_error *err)
+{
+    struct sco_child *child = calloc(1, sizeof(*child));
+    enum sco_status status;
+
+    if (child == NULL) {
+        return sco_fail(err, SCO_NOMEM, "the link to a worker thread");
+    }
+    child->socket = -1;
+    child->doorbell = lane->arena->doorbell;
+    child->arena = lane->arena->map;
+    child->lane = lane->map;
+    status = child_start(child, err);
+    if (status != SCO_OK) {
+        free(child);
+        return status;
+    }
+    *out = child;
+    return SCO_OK;
+}
+
+enum sco_status
+child_start(struct sco_child *child, struct sco_error *err)
+{
+    child->sink.ops = &child_sink_ops;
+    child->shared = (struct shared_lane *)(void *)child->lane.at;
+    child->shared_arena = (struct shared_arena *)(void *)child->arena.at;
+    return sco_slots_create(child->lane.fd, SHARED_LANE_HEAD, &child->region,
+                            err);
+}
+
+void
+sco_child_destroy(struct sco_child *child)
+{
+    if (child == NULL) {
+        return;
+    }
+    sco_slots_destroy(child->region);
+    free(child->blocks);
+    if (child->own) {
+        link_map_close(&child->lane);
+        link_map_close(&child->arena);
+        close(child->doorbell);
+    }
+    if (child->socket >= 0) {
+        close(child->socket);
+    }
+    free(child->boot);
+    free(child);
+}
+
+struct sco_slice
+sco_child_boot(const struct sco_child *child)
+{
+    return (struct sco_slice){ child->boot, child->boot_bytes };
+}
+
+static bool
+call_is_sound(const struct sco_lane_call *call)
+{
+    return call->offset <= SCO_SLOTS_BYTES - call->slot_bytes
+           && call->slot_bytes >= SHARED_MARK_BYTES
+           && call->slot_bytes <= SCO_SLOTS_BYTES
+           && call->body_bytes <= call->slot_bytes
+           && SHARED_MARK_BYTES + call->head_bytes + call->body_bytes
+                  <= call->slot_bytes;
+}
+
+/* Starts a request, unless it was revoked. */
+static bool
+start_call(struct sco_child *child, const struct sco_lane_call *call)
+{
+    uint64_t waiting = call->ticket << MARK_BITS | MARK_WAITING;
+
+    child->mark = (struct shared_mark *)(void *)(child->arena.at + SHARED_PAGE
+                                                 + call->offset);
+    if (!atomic_compare_exchange_strong(
+            &child->mark->ticket, &waiting,
+            call->ticket << MARK_BITS | MARK_STARTED)) {
+        child->mark = NULL;
+        return false;
+    }
+    atomic_store_explicit(&child->mark->started_ns, sco_clock_now_ns(),
+                          memory_order_release);
+    return true;
+}
+
+static struct sco_call
+call_view(const struct sco_child *child)
+{
+    const struct sco_lane_call *call = &child->call;
+    const char *at =
+        child->arena.at + SHARED_PAGE + call->offset + SHARED_MARK_BYTES;
+
+    return (struct sco_call){
+        .way = call->kind == SCO_LANE_PLAIN ? SCO_CALL_PLAIN
+                                            : SCO_CALL_GENERAL,
+        .head = { at, call->head_bytes },
+        .body = { at + call->head_bytes, call->body_bytes },
+        .timeout_ms = call->timeout_ms,
+    };
+}
+
+static struct sco_child_line
+line_view(const struct sco_child *child)
+{
+    struct sco_call line = call_view(child);
+
+    return (struct sco_child_line){ .logger = line.head,
+                                    .message = line.body };
+}
+
+/* Takes the oldest entry of the ring. */
+static bool
+take_entry(struct sco_child *child)
+{
+    struct shared_lane *shared = child->shared;
+    unsigned tail = atomic_load(&shared->calls_tail);
+
+    if (tail == child->calls_head) {
+        return false;
+    }
+    child->call = shared->calls[child->calls_head % SHARED_CALLS];
+    child->calls_head++;
+    atomic_store_explicit(&shared->calls_head, child->calls_head,
+                          memory_order_release);
+    return true;
+}
+
+enum sco_child_event
+sco_child_try_next(struct sco_child *child, struct sco_call *call_out,
+                   struct sco_child_line *line_out)
+{
+    if (child->line_in_hand) {
+        child->line_in_hand = false;
+        child_push(child, &(struct sco_lane_reply){
+                              .kind = SCO_LANE_SKIPPED,
+                              .ticket = child->call.ticket });
+    }
+    while (take_entry(child)) {
+        if (!call_is_sound(&child->call) || !start_call(child, &child->call)) {
+            continue;
+        }
+        if (child->call.kind == SCO_LANE_LINE) {
+            child->line_in_hand = true;
+            *line_out = line_view(child);
+            return SCO_CHILD_LINE;
+        }
+        *call_out = call_view(child);
+        return SCO_CHILD_CALL;
+    }
+    return atomic_load(&child->shared->stop) != 0 ? SCO_CHILD_STOP
+                                                  : SCO_CHILD_NONE;
+}
+
+enum sco_child_event
+sco_child_wait(struct sco_child *child)
+{
+    struct shared_lane *shared = child->shared;
+    unsigned seen = atomic_load(&shared->bell);
+    int interrupted = 0;
+
+    atomic_store(&shared->child_sleeps, SLEEP_FOR_CALLS);
+    if (atomic_load(&shared->calls_tail) == child->calls_head
+        && atomic_load(&shared->stop) == 0) {
+        interrupted = shared_wait(&shared->bell, seen);
+    }
+    atomic_store_explicit(&shared->child_sleeps, SLEEP_NO,
+                          memory_order_relaxed);
+    return interrupted ? SCO_CHILD_SIGNAL : SCO_CHILD_NONE;
+}
+
+struct sco_sink *
+sco_child_sink(struct sco_child *child)
+{
+    return &child->sink;
+}

@@ -1,0 +1,96 @@
+/* child.h - the worker's end of the link between host and worker process
+ *
+ * A worker process is spawned with one descriptor: a SOCK_SEQPACKET socket.
+ * Over it come the arena (a memfd), the doorbell (an eventfd) and the boot
+ * text; over it go the ready message and, at the end, the word to stop. The
+ * requests themselves come through a ring in the arena (link/ring.h).
+ *
+ * Thread: the worker's main thread, all of it.
+ */
+#ifndef SCO_LINK_CHILD_H
+#define SCO_LINK_CHILD_H
+
+#include "base/slice.h"
+#include "base/status.h"
+#include "link/call.h"
+
+#include <signal.h>
+#include <stdint.h>
+
+struct sco_child;
+
+/* Sent by the host to a worker process whose request ran over its limit. */
+#define SCO_INTERRUPT_SIGNAL (SIGRTMAX - 2)
+
+enum sco_child_event {
+    SCO_CHILD_CALL,   /* *call_out is to be scored and answered */
+    SCO_CHILD_LINE,   /* *line_out is to be logged */
+    SCO_CHILD_SIGNAL, /* a signal interrupted the wait: run its handlers */
+    SCO_CHILD_STOP,   /* told to stop, or the host is gone */
+    SCO_CHILD_NONE,   /* nothing waits (sco_child_try_next only) */
+};
+
+/* A line for Python's logging, when a user's logging.json is in force. */
+struct sco_child_line {
+    struct sco_slice logger;  /* "gunicorn.access" or "azmlinfsrv" */
+    struct sco_slice message; /* without time and level, which is INFO */
+};
+
+/* Joins the host over an inherited descriptor: asks the kernel to end this
+ * process with its parent, maps the arena, and receives the boot text.
+ *
+ * Ownership: takes `fd`; the caller owns *out.
+ * Errors:    SCO_INVALID when the other end speaks something else,
+ *            SCO_CLOSED when the host is gone, SCO_NOMEM. */
+SCO_NODISCARD
+enum sco_status sco_child_attach(int fd, struct sco_child **out,
+                                 struct sco_error *err);
+
+struct sco_lane;
+
+/* Joins a lane of this very process, for a worker that is a thread of the
+ * host. There is no boot text.
+ *
+ * Ownership: `lane` is borrowed; the caller owns *out.
+ * Errors:    SCO_NOMEM. */
+SCO_NODISCARD
+enum sco_status sco_child_join(struct sco_lane *lane, struct sco_child **out,
+                               struct sco_error *err);
+
+/* The boot text, which holds until the child is destroyed. */
+struct sco_slice sco_child_boot(const struct sco_child *child);
+
+/* One thing that the worker offers beside scoring: a document served as it
+ * is. */
+struct sco_document {
+    struct sco_slice name; /* "2", "3", "3.1" */
+    struct sco_slice body;
+};
+
+/* Tells the host that init() is done and requests may come.
+ *
+ * Errors: SCO_CLOSED when the host is gone, SCO_TOO_LARGE. */
+SCO_NODISCARD
+enum sco_status sco_child_ready(struct sco_child *child,
+                                const struct sco_document *documents,
+                                size_t count, struct sco_error *err);
+
+/* Takes what comes next, if anything waits. Blocks: never. */
+enum sco_child_event sco_child_try_next(struct sco_child *child,
+                                        struct sco_call *call_out,
+                                        struct sco_child_line *line_out);
+
+/* Waits until sco_child_try_next() has something, a signal comes, or the
+ * worker is told to stop.
+ *
+ * Blocks: until then; the caller has let go of the GIL. Returns
+ *         SCO_CHILD_NONE when there is something to take. */
+enum sco_child_event sco_child_wait(struct sco_child *child);
+
+/* Where replies to the call in hand go. */
+struct sco_sink *sco_child_sink(struct sco_child *child);
+
+/* Lets go of everything. NULL is allowed. */
+void sco_child_destroy(struct sco_child *child);
+
+#endif

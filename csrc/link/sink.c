@@ -1,0 +1,338 @@
+#define _GNU_SOURCE
+#include "link/child_int.h"
+
+#include "link/head.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    STREAM_BYTES_MAX = 4 * 1024 * 1024, /* on their way to a slow client */
+    STREAM_BLOCKS_MAX = 64,
+};
+
+static void
+ring_doorbell(struct sco_child *child)
+{
+    const uint64_t one = 1;
+    ssize_t written;
+
+    if (atomic_load(&child->shared_arena->host_sleeps) == 0
+        || atomic_exchange(&child->shared_arena->host_sleeps, 0) == 0) {
+        return;
+    }
+    do {
+        written = write(child->doorbell, &one, sizeof(one));
+    } while (written < 0 && errno == EINTR);
+}
+
+/* Sleeps until the host has taken or released something; `ready` is looked
+ * at once more after the host can see that we sleep. */
+static void
+wait_for_space(struct sco_child *child, bool (*ready)(struct sco_child *))
+{
+    struct shared_lane *shared = child->shared;
+
+    while (!ready(child)) {
+        unsigned seen = atomic_load(&shared->bell);
+
+        atomic_store(&shared->child_sleeps, SLEEP_FOR_SPACE);
+        if (!ready(child)) {
+            (void)shared_wait(&shared->bell, seen);
+        }
+        atomic_store_explicit(&shared->child_sleeps, SLEEP_NO,
+                              memory_order_relaxed);
+    }
+}
+
+static bool
+ring_has_room(struct sco_child *child)
+{
+    return child->replies_tail - atomic_load(&child->shared->replies_head)
+           < SHARED_REPLIES;
+}
+
+void
+child_push(struct sco_child *child, const struct sco_lane_reply *reply)
+{
+    struct shared_lane *shared = child->shared;
+
+    wait_for_space(child, ring_has_room);
+    shared->replies[child->replies_tail % SHARED_REPLIES] = *reply;
+    child->replies_tail++;
+    atomic_store(&shared->replies_tail, child->replies_tail);
+    ring_doorbell(child);
+}
+
+/* Forgets the blocks that the host has released. */
+static void
+collect_blocks(struct sco_child *child)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < child->block_count; i++) {
+        struct child_block *block = &child->blocks[i];
+
+        if (atomic_load(&block->head->busy) != 0) {
+            child->blocks[kept++] = *block;
+        } else {
+            child->block_bytes -= block->slot.bytes;
+            sco_slots_give(child->region, block->slot);
+        }
+    }
+    child->block_count = kept;
+}
+
+static bool
+block_room(struct sco_child *child)
+{
+    size_t room = child->block_room == 0 ? 16 : child->block_room * 2;
+    struct child_block *grown;
+
+    if (child->block_count < child->block_room) {
+        return true;
+    }
+    grown = realloc(child->blocks, room * sizeof(*grown));
+    if (grown == NULL) {
+        return false;
+    }
+    child->blocks = grown;
+    child->block_room = room;
+    return true;
+}
+
+/* Takes a block for `bytes` bytes: where they go, and in *offset_out what
+ * the host is told. NULL when there is none. */
+static char *
+take_block(struct sco_child *child, size_t bytes, uint64_t *offset_out)
+{
+    struct child_block *block;
+    struct sco_slot slot;
+    char *at;
+
+    collect_blocks(child);
+    if (!block_room(child)
+        || sco_slots_take(child->region, bytes + SHARED_BLOCK_BYTES, &slot)
+               != SCO_OK) {
+        return NULL;
+    }
+    at = child->lane.at + SHARED_LANE_HEAD + slot.offset;
+    block = &child->blocks[child->block_count++];
+    block->slot = slot;
+    block->head = (struct shared_block *)(void *)at;
+    child->block_bytes += slot.bytes;
+    atomic_store(&block->head->busy, 1);
+    *offset_out = slot.offset + SHARED_BLOCK_BYTES;
+    return at + SHARED_BLOCK_BYTES;
+}
+
+/* The rest of the request's slot, behind the body. */
+static char *
+room_in_slot(struct sco_child *child, size_t bytes, uint64_t *offset_out)
+{
+    const struct sco_lane_call *call = &child->call;
+    uint64_t used =
+        SHARED_MARK_BYTES + call->head_bytes + call->body_bytes;
+    uint64_t offset = (used + SHARED_BLOCK_BYTES - 1) / SHARED_BLOCK_BYTES
+                      * SHARED_BLOCK_BYTES;
+
+    if (offset > call->slot_bytes || bytes > call->slot_bytes - offset) {
+        return NULL;
+    }
+    *offset_out = offset;
+    return child->arena.at + SHARED_PAGE + call->offset + offset;
+}
+
+static void
+copy_parts(char *into, struct sco_slice first, struct sco_slice second)
+{
+    if (first.len > 0) {
+        memcpy(into, first.data, first.len);
+    }
+    if (second.len > 0) {
+        memcpy(into + first.len, second.data, second.len);
+    }
+}
+
+/* Puts headers and body where the host can read them. */
+static bool
+place_bytes(struct sco_child *child, struct sco_lane_reply *reply,
+            struct sco_slice headers, struct sco_slice body)
+{
+    size_t bytes = headers.len + body.len;
+    char *into;
+
+    if (bytes == 0) {
+        reply->place = SCO_LANE_NOWHERE;
+        return true;
+    }
+    into = reply->kind == SCO_LANE_WHOLE
+               ? room_in_slot(child, bytes, &reply->offset)
+               : NULL;
+    reply->place = SCO_LANE_IN_SLOT;
+    if (into == NULL) {
+        into = take_block(child, bytes, &reply->offset);
+        reply->place = SCO_LANE_IN_BLOCK;
+    }
+    if (into == NULL) {
+        reply->place = SCO_LANE_NOWHERE;
+        return false;
+    }
+    copy_parts(into, headers, body);
+    reply->headers_bytes = (uint32_t)headers.len;
+    reply->body_bytes = body.len;
+    return true;
+}
+
+static struct sco_child *
+child_of(struct sco_sink *sink)
+{
+    return (struct sco_child *)(void *)sink;
+}
+
+static struct sco_lane_reply
+reply_with(const struct sco_child *child, const struct sco_reply_head *head,
+           enum sco_lane_reply_kind kind)
+{
+    return (struct sco_lane_reply){
+        .ticket = child->call.ticket,
+        .kind = kind,
+        .status = head->status,
+        .flags = head->flags,
+        .run_ns = head->run_ns,
+        .stream_bytes = head->stream_bytes,
+        .has_reason = head->has_reason,
+    };
+}
+
+static void
+sink_reply(struct sco_sink *sink, const struct sco_reply_head *head,
+           struct sco_slice headers, struct sco_slice body)
+{
+    static const char full[] =
+        "{\"message\": \"The response is too large for this server.\"}";
+    struct sco_child *child = child_of(sink);
+    struct sco_lane_reply reply = reply_with(child, head, SCO_LANE_WHOLE);
+
+    if (!place_bytes(child, &reply, headers, body)) {
+        /* Even this needs room; when there is none the body stays empty. */
+        reply.status = 500;
+        reply.flags = SCO_REPLY_FAILED;
+        reply.has_reason = false;
+        (void)place_bytes(child, &reply, (struct sco_slice){ NULL, 0 },
+                          SCO_SLICE(full));
+    }
+    child->mark = NULL;
+    child_push(child, &reply);
+}
+
+static bool
+sink_cancelled(struct sco_sink *sink)
+{
+    struct sco_child *child = child_of(sink);
+
+    return child->mark != NULL && atomic_load(&child->mark->cancel) != 0;
+}
+
+static bool
+sink_timed_out(struct sco_sink *sink)
+{
+    struct sco_child *child = child_of(sink);
+    struct shared_mark *mark = child->mark;
+
+    return mark != NULL
+           && (atomic_load(&mark->cancel) & SCO_CANCEL_TIMEOUT) != 0;
+}
+
+static enum sco_status
+sink_start(struct sco_sink *sink, const struct sco_reply_head *head,
+           struct sco_slice headers)
+{
+    struct sco_child *child = child_of(sink);
+    struct sco_lane_reply reply = reply_with(child, head, SCO_LANE_START);
+
+    if (sink_cancelled(sink)
+        || !place_bytes(child, &reply, headers,
+                        (struct sco_slice){ NULL, 0 })) {
+        return SCO_CANCELLED;
+    }
+    child_push(child, &reply);
+    return SCO_OK;
+}
+
+static bool
+stream_has_room(struct sco_child *child)
+{
+    collect_blocks(child);
+    return sink_cancelled(&child->sink)
+           || (child->block_count < STREAM_BLOCKS_MAX
+               && child->block_bytes < STREAM_BYTES_MAX);
+}
+
+static enum sco_status
+sink_chunk(struct sco_sink *sink, struct sco_slice bytes)
+{
+    struct sco_child *child = child_of(sink);
+    struct sco_lane_reply reply = { .ticket = child->call.ticket,
+                                    .kind = SCO_LANE_CHUNK };
+
+    wait_for_space(child, stream_has_room);
+    if (sink_cancelled(sink)
+        || !place_bytes(child, &reply, (struct sco_slice){ NULL, 0 },
+                        bytes)) {
+        return SCO_CANCELLED;
+    }
+    child_push(child, &reply);
+    return SCO_OK;
+}
+
+static void
+sink_end(struct sco_sink *sink, enum sco_status how)
+{
+    struct sco_child *child = child_of(sink);
+    struct sco_lane_reply reply = { .ticket = child->call.ticket,
+                                    .kind = SCO_LANE_END,
+                                    .status = (uint32_t)how };
+
+    child->mark = NULL;
+    child_push(child, &reply);
+}
+
+const struct sco_sink_ops child_sink_ops = {
+    .reply = sink_reply,
+    .start = sink_start,
+    .chunk = sink_chunk,
+    .end = sink_end,
+    .cancelled = sink_cancelled,
+    .timed_out = sink_timed_out,
+};
+
+enum sco_status
+sco_child_ready(struct sco_child *child, const struct sco_document *documents,
+                size_t count, struct sco_error *err)
+{
+    struct sco_lane_reply reply = { .kind = SCO_LANE_READY };
+    struct sco_field fields[8];
+    size_t bytes;
+    char *into;
+
+    if (count > sizeof(fields) / sizeof(fields[0])) {
+        return sco_fail(err, SCO_TOO_LARGE, "%zu documents", count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        fields[i] = (struct sco_field){ documents[i].name,
+                                        documents[i].body };
+    }
+    bytes = sco_fields_bytes(fields, count);
+    into = take_block(child, bytes, &reply.offset);
+    if (into == NULL) {
+        return sco_fail(err, SCO_TOO_LARGE, "documents: %zu bytes", bytes);
+    }
+    sco_fields_write(fields, count, into);
+    reply.place = SCO_LANE_IN_BLOCK;
+    reply.headers_bytes = (uint32_t)bytes;
+    child_push(child, &reply);
+    return SCO_OK;
+}

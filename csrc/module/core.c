@@ -1,0 +1,162 @@
+#include "module/core.h"
+
+#include "host/host.h"
+#include "http/http.h"
+#include "pybridge/call_object.h"
+#include "pybridge/runner.h"
+
+static struct sco_core_state *
+state_of(PyObject *module)
+{
+    return PyModule_GetState(module);
+}
+
+/* A string's UTF-8, which holds as long as the string. -1 with an
+ * exception. */
+static int
+read_text(PyObject *text, struct sco_slice *out)
+{
+    Py_ssize_t length;
+    const char *utf8 = PyUnicode_AsUTF8AndSize(text, &length);
+
+    if (utf8 == NULL) {
+        return -1;
+    }
+    *out = (struct sco_slice){ utf8, (size_t)length };
+    return 0;
+}
+
+static PyObject *
+core_serve(PyObject *module, PyObject *args)
+{
+    PyObject *config_text, *boot_text;
+    struct sco_slice config, boot;
+    struct sco_bridge *bridge;
+    int code;
+
+    if (!PyArg_ParseTuple(args, "UU:serve", &config_text, &boot_text)
+        || read_text(config_text, &config) < 0
+        || read_text(boot_text, &boot) < 0) {
+        return NULL;
+    }
+    if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "serve() is for the main interpreter");
+        return NULL;
+    }
+    bridge = sco_bridge_create(boot_text, state_of(module)->call_type);
+    if (bridge == NULL) {
+        return NULL;
+    }
+    sco_bridge_detach(bridge);
+    code = sco_host_serve(config, boot, sco_bridge_runner(bridge));
+    sco_bridge_attach(bridge);
+    sco_bridge_destroy(bridge);
+    return PyLong_FromLong(code);
+}
+
+static PyObject *
+core_attach(PyObject *module, PyObject *args)
+{
+    int fd;
+
+    if (!PyArg_ParseTuple(args, "i:attach", &fd)) {
+        return NULL;
+    }
+    return sco_link_attach(state_of(module)->link_type, fd);
+}
+
+static PyObject *
+core_version(PyObject *module, PyObject *args)
+{
+    (void)module;
+    (void)args;
+    return PyUnicode_FromFormat("scorehost %s, %s", SCO_VERSION,
+                                sco_http_library());
+}
+
+static PyMethodDef core_methods[] = {
+    { "serve", core_serve, METH_VARARGS,
+      "serve(config, boot, /)\n--\n\n"
+      "Runs the host until it is told to stop; the exit code." },
+    { "attach", core_attach, METH_VARARGS,
+      "attach(fd, /)\n--\n\n"
+      "Joins the host as a worker process, over an inherited descriptor." },
+    { "version", core_version, METH_NOARGS,
+      "version()\n--\n\n"
+      "What this is, and how strict its HTTP library is." },
+    { NULL, NULL, 0, NULL },
+};
+
+static int
+core_exec(PyObject *module)
+{
+    struct sco_core_state *state = state_of(module);
+
+    state->call_type = sco_call_type_create(module);
+    if (state->call_type == NULL
+        || PyModule_AddType(module, state->call_type) < 0) {
+        return -1;
+    }
+    state->link_type = sco_link_type_create(module);
+    if (state->link_type == NULL
+        || PyModule_AddType(module, state->link_type) < 0) {
+        return -1;
+    }
+    return 0;
+}
+
+static int
+core_traverse(PyObject *module, visitproc visit, void *arg)
+{
+    struct sco_core_state *state = state_of(module);
+
+    Py_VISIT(state->call_type);
+    Py_VISIT(state->link_type);
+    return 0;
+}
+
+static int
+core_clear(PyObject *module)
+{
+    struct sco_core_state *state = state_of(module);
+
+    Py_CLEAR(state->call_type);
+    Py_CLEAR(state->link_type);
+    return 0;
+}
+
+static void
+core_free(void *module)
+{
+    core_clear(module);
+}
+
+static PyModuleDef_Slot core_slots[] = {
+    { Py_mod_exec, core_exec },
+#ifdef Py_mod_multiple_interpreters
+    { Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED },
+#endif
+#ifdef Py_mod_gil
+    { Py_mod_gil, Py_MOD_GIL_NOT_USED },
+#endif
+    { 0, NULL },
+};
+
+static struct PyModuleDef core_module = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "scorehost._core",
+    .m_doc = "The part of scorehost that is written in C.",
+    .m_size = sizeof(struct sco_core_state),
+    .m_methods = core_methods,
+    .m_slots = core_slots,
+    .m_traverse = core_traverse,
+    .m_clear = core_clear,
+    .m_free = core_free,
+};
+
+PyMODINIT_FUNC
+PyInit__core(void)
+{
+    return PyModuleDef_Init(&core_module);
+}

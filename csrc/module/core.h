@@ -1,0 +1,32 @@
+/* core.h - the extension module scorehost._core
+ *
+ * Multi-phase, all state in the module, heap types only: it may be loaded
+ * into any number of interpreters, each with a GIL of its own or none.
+ *
+ * Thread: one that is attached to an interpreter.
+ */
+#ifndef SCO_MODULE_CORE_H
+#define SCO_MODULE_CORE_H
+
+#include "pybridge/py.h"
+
+/* What one instance of the module holds. */
+struct sco_core_state {
+    PyTypeObject *call_type;
+    PyTypeObject *link_type;
+};
+
+/* The module's definition, as the import system wants it. */
+PyMODINIT_FUNC PyInit__core(void);
+
+/* Makes the type _core.Link: a new reference, or NULL with an exception. */
+PyTypeObject *sco_link_type_create(PyObject *module);
+
+/* Joins a host over an inherited descriptor: a new Link, or NULL with an
+ * exception.
+ *
+ * Ownership: takes `fd`.
+ * Blocks:    until the host has sent the boot text, without the GIL. */
+PyObject *sco_link_attach(PyTypeObject *type, int fd);
+
+#endif

@@ -1,0 +1,266 @@
+/* Design notes
+ *
+ * A call that runs over its limit is interrupted in one of two ways. On the
+ * main thread a signal's Python handler raises (interrupt.c). On any other
+ * thread only PyThreadState_SetAsyncExc() can, from outside, and what it
+ * leaves behind would hit whatever Python code the thread runs next. So
+ * `run` says whether an exception may be left now:
+ *
+ *     IDLE -> ACTIVE      the owner, before the script is called
+ *     ACTIVE -> STRIKING  another thread, which is about to leave one
+ *     STRIKING -> STRUCK  it has; or -> ACTIVE, the call is not late
+ *     ACTIVE -> IDLE      the owner, after the script; the common case
+ *     STRUCK -> IDLE      the owner, after it has taken away what may be left
+ *
+ * With a GIL the owner never meets STRIKING, which begins and ends under it;
+ * without one it waits these few instructions.
+ */
+#include "pybridge/call.h"
+
+#include "base/clock.h"
+#include "pybridge/call_object.h"
+#include "pybridge/errors.h"
+#include "pybridge/reply.h"
+
+#include <sched.h>
+
+enum run_state { RUN_IDLE, RUN_ACTIVE, RUN_STRIKING, RUN_STRUCK };
+
+int
+sco_scorer_init(const struct sco_scoring *scoring, struct sco_scorer *out)
+{
+    out->scoring = NULL;
+    out->sink = NULL;
+    atomic_init(&out->run, RUN_IDLE);
+    if (sco_encoder_init(&out->encoder) < 0) {
+        return -1;
+    }
+    out->thread_id = PyThread_get_thread_ident();
+    out->scoring = scoring;
+    return 0;
+}
+
+void
+sco_scorer_finish(struct sco_scorer *scorer)
+{
+    sco_encoder_finish(&scorer->encoder);
+    scorer->scoring = NULL;
+}
+
+bool
+sco_scorer_is_late(const struct sco_scorer *scorer)
+{
+    return atomic_load(&scorer->run) != RUN_IDLE
+           && scorer->sink->ops->timed_out(scorer->sink);
+}
+
+void
+sco_scorer_strike(struct sco_scorer *scorer)
+{
+    int active = RUN_ACTIVE;
+
+    if (!atomic_compare_exchange_strong(&scorer->run, &active,
+                                        RUN_STRIKING)) {
+        return;
+    }
+    if (!scorer->sink->ops->timed_out(scorer->sink)) {
+        atomic_store(&scorer->run, RUN_ACTIVE);
+        return;
+    }
+    PyThreadState_SetAsyncExc(scorer->thread_id, scorer->scoring->timeout);
+    atomic_store(&scorer->run, RUN_STRUCK);
+}
+
+static inline void
+begin_run(struct sco_scorer *scorer)
+{
+    atomic_store_explicit(&scorer->run, RUN_ACTIVE, memory_order_release);
+}
+
+static inline void
+end_run(struct sco_scorer *scorer)
+{
+    int active = RUN_ACTIVE;
+
+    if (atomic_compare_exchange_strong(&scorer->run, &active, RUN_IDLE)) {
+        return;
+    }
+    while (atomic_load(&scorer->run) == RUN_STRIKING) {
+        sched_yield();
+    }
+    PyThreadState_SetAsyncExc(scorer->thread_id, NULL);
+    atomic_store(&scorer->run, RUN_IDLE);
+}
+
+/* Gives the reply that a method of Scoring returned, and lets go of it. NULL
+ * stands for one that raised. */
+static int
+give_returned(struct sco_scorer *scorer, PyObject *reply)
+{
+    int result = -1;
+
+    if (reply != NULL) {
+        result = sco_reply_give(scorer->scoring, scorer->sink, reply);
+        Py_DECREF(reply);
+    }
+    return result;
+}
+
+/* The script raised the pending exception: a failed request, whatever it
+ * is. SystemExit ends no worker. */
+static int
+give_failed(struct sco_scorer *scorer)
+{
+    PyObject *raised = PyErr_GetRaisedException(); /* new */
+    PyObject *reply = PyObject_CallOneArg(scorer->scoring->failed, raised);
+
+    Py_DECREF(raised);
+    return give_returned(scorer, reply);
+}
+
+/* A result that is not JSON by itself. */
+static int
+give_finished(struct sco_scorer *scorer, PyObject *result, uint64_t run_ns)
+{
+    return give_returned(scorer,
+                         PyObject_CallFunction(scorer->scoring->finish, "OK",
+                                               result,
+                                               (unsigned long long)run_ns));
+}
+
+static int
+give_result(struct sco_scorer *scorer, PyObject *result, uint64_t run_ns)
+{
+    const struct sco_reply_head head = {
+        .status = 200,
+        .flags = SCO_REPLY_EXEC_MS,
+        .run_ns = run_ns,
+        .stream_bytes = -1,
+    };
+    PyObject *text; /* ASCII */
+
+    if (result == Py_None) {
+        sco_reply_plain(scorer->sink, &head, SCO_SLICE("{}"));
+        return 0;
+    }
+    text = sco_encode(&scorer->encoder, result);
+    if (text == NULL) {
+        return give_finished(scorer, result, run_ns);
+    }
+    sco_reply_plain(
+        scorer->sink, &head,
+        (struct sco_slice){ (const char *)PyUnicode_1BYTE_DATA(text),
+                            (size_t)PyUnicode_GET_LENGTH(text) });
+    Py_DECREF(text);
+    return 0;
+}
+
+/* The body is no UTF-8: the client is told what Python says to that. */
+static int
+give_undecodable(struct sco_scorer *scorer)
+{
+    const struct sco_reply_head head = { .status = 400, .stream_bytes = -1 };
+    PyObject *raised = PyErr_GetRaisedException(); /* new */
+    PyObject *message = NULL;
+    PyObject *quoted = NULL;
+    PyObject *body = NULL;
+    int result = -1;
+
+    if (!PyErr_GivenExceptionMatches(raised, PyExc_UnicodeDecodeError)) {
+        PyErr_SetRaisedException(raised);
+        return -1;
+    }
+    message =
+        PyUnicode_FromFormat("Input cannot be decoded as UTF-8: %S", raised);
+    if (message != NULL) {
+        quoted = sco_encode_str(&scorer->encoder, message);
+    }
+    if (quoted != NULL) {
+        body = PyUnicode_FromFormat("{\"message\": %U}", quoted);
+    }
+    if (body != NULL) {
+        sco_reply_plain(
+            scorer->sink, &head,
+            (struct sco_slice){ (const char *)PyUnicode_1BYTE_DATA(body),
+                                (size_t)PyUnicode_GET_LENGTH(body) });
+        result = 0;
+    }
+    Py_XDECREF(body);
+    Py_XDECREF(quoted);
+    Py_XDECREF(message);
+    Py_DECREF(raised);
+    return result;
+}
+
+/* A plain POST. -1 with an exception when no reply has been given. */
+static int
+score_plain(struct sco_scorer *scorer, const struct sco_call *call)
+{
+    const struct sco_scoring *scoring = scorer->scoring;
+    /* The first place is the callee's to use (vectorcall). */
+    PyObject *args[2] = { NULL, NULL };
+    PyObject *result;
+    uint64_t started_ns;
+    uint64_t run_ns;
+    int given;
+
+    args[1] = PyUnicode_DecodeUTF8(call->body.data,
+                                   (Py_ssize_t)call->body.len, "strict");
+    if (args[1] == NULL) {
+        return give_undecodable(scorer);
+    }
+    started_ns = sco_clock_now_ns();
+    begin_run(scorer);
+    result =
+        PyObject_Vectorcall(scoring->run, args + 1,
+                            PY_VECTORCALL_ARGUMENTS_OFFSET, scoring->keywords);
+    end_run(scorer);
+    run_ns = sco_clock_now_ns() - started_ns;
+
+    /* The reply first: what letting go of these costs is nobody's wait. */
+    given = result != NULL ? give_result(scorer, result, run_ns)
+                           : give_failed(scorer);
+    Py_XDECREF(result);
+    Py_DECREF(args[1]);
+    return given;
+}
+
+/* Any other request. -1 with an exception when no reply has been given. */
+static int
+score_general(struct sco_scorer *scorer, const struct sco_call *call)
+{
+    PyObject *object =
+        sco_call_object_create(scorer->scoring->call_type, call);
+    PyObject *reply;
+
+    if (object == NULL) {
+        return -1;
+    }
+    begin_run(scorer);
+    reply = PyObject_CallOneArg(scorer->scoring->invoke, object);
+    end_run(scorer);
+    sco_call_object_detach(object);
+    /* invoke() answers for the script itself; what it raises is a timeout
+     * that came after run(). */
+    return reply != NULL ? give_returned(scorer, reply) : give_failed(scorer);
+}
+
+void
+sco_scorer_score(struct sco_scorer *scorer, const struct sco_call *call,
+                 struct sco_sink *sink)
+{
+    const struct sco_scoring *scoring = scorer->scoring;
+    int given;
+
+    scorer->sink = sink;
+    if (call->way == SCO_CALL_PLAIN && scoring->fast
+        && !sco_scoring_has_flask(scoring)) {
+        given = score_plain(scorer, call);
+    } else {
+        given = score_general(scorer, call);
+    }
+    if (given < 0) {
+        sco_report(scoring->invoke);
+        sco_reply_internal(sink);
+    }
+}

@@ -1,0 +1,56 @@
+/* call.h - one request is scored: the road that every one takes
+ *
+ * Plain POST to a plain run(): all of it here, in C. Everything else goes
+ * through Scoring.invoke(). Either way each call gets exactly one reply, also
+ * when Python has no memory left or answers nonsense.
+ *
+ * Thread: that of the scorer's owner, attached to the interpreter, except
+ * where a function says something else.
+ */
+#ifndef SCO_PYBRIDGE_CALL_H
+#define SCO_PYBRIDGE_CALL_H
+
+#include "pybridge/py.h"
+
+#include "link/call.h"
+#include "pybridge/encode.h"
+#include "pybridge/scoring.h"
+
+#include <stdatomic.h>
+
+/* A thread that scores, one call at a time. */
+struct sco_scorer {
+    const struct sco_scoring *scoring;
+    struct sco_encoder encoder;
+    unsigned long thread_id; /* as Python knows it */
+    struct sco_sink *sink;   /* of the call in hand */
+    atomic_int run;          /* enum run_state of call.c */
+};
+
+/* Makes the calling thread's scorer.
+ *
+ * Ownership: `scoring` is borrowed; the caller ends *out with
+ *            sco_scorer_finish().
+ * Errors:    -1 with an exception, and *out is zero. */
+int sco_scorer_init(const struct sco_scoring *scoring, struct sco_scorer *out);
+
+/* Lets go of it. A zeroed one is allowed. */
+void sco_scorer_finish(struct sco_scorer *scorer);
+
+/* Scores one call and gives its reply.
+ *
+ * Blocks: as long as the script does. No exception is left pending. */
+void sco_scorer_score(struct sco_scorer *scorer, const struct sco_call *call,
+                      struct sco_sink *sink);
+
+/* Whether the script has the thread and its time is over: what a signal
+ * handler asks before it raises ScoringTimeout. */
+bool sco_scorer_is_late(const struct sco_scorer *scorer);
+
+/* Has ScoringTimeout raised in a scorer's thread, if the script has it and
+ * its time is over. It hits this call or none.
+ *
+ * Thread: another one, attached to the same interpreter. */
+void sco_scorer_strike(struct sco_scorer *scorer);
+
+#endif

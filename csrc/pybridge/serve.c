@@ -1,0 +1,95 @@
+#include "pybridge/serve.h"
+
+#include "link/child.h"
+#include "pybridge/call.h"
+#include "pybridge/errors.h"
+#include "pybridge/interrupt.h"
+
+/* Runs the handlers of signals that came. No call is in hand, so what they
+ * raise has no one to go to. */
+static void
+run_signal_handlers(void)
+{
+    if (PyErr_CheckSignals() < 0) {
+        sco_report(NULL);
+    }
+}
+
+/* Takes what comes next, and waits for it without the GIL. SCO_CHILD_NONE
+ * says to ask again. */
+static enum sco_child_event
+next_event(struct sco_child *child, struct sco_call *call,
+           struct sco_child_line *line)
+{
+    enum sco_child_event event = sco_child_try_next(child, call, line);
+
+    if (event == SCO_CHILD_NONE) {
+        Py_BEGIN_ALLOW_THREADS
+        event = sco_child_wait(child);
+        Py_END_ALLOW_THREADS
+    }
+    return event;
+}
+
+static void
+serve_until_stop(struct sco_child *child, struct sco_scorer *scorer)
+{
+    struct sco_sink *sink = sco_child_sink(child);
+    struct sco_call call;
+    struct sco_child_line line;
+
+    for (;;) {
+        switch (next_event(child, &call, &line)) {
+        case SCO_CHILD_CALL:
+            sco_scorer_score(scorer, &call, sink);
+            break;
+        case SCO_CHILD_LINE:
+            sco_scoring_log(scorer->scoring, &line);
+            break;
+        case SCO_CHILD_STOP:
+            return;
+        case SCO_CHILD_SIGNAL:
+        case SCO_CHILD_NONE:
+            break;
+        }
+        /* Also in a burst, where no wait is interrupted; without a signal it
+         * is a load and a compare. */
+        run_signal_handlers();
+    }
+}
+
+int
+sco_serve(struct sco_child *child, PyObject *object, PyTypeObject *call_type)
+{
+    struct sco_scoring scoring = { 0 };
+    struct sco_scorer scorer = { .scoring = NULL };
+    struct sco_error err = { .text = "" };
+    PyObject *handler = NULL;
+    enum sco_status status;
+    int result = -1;
+
+    if (sco_scoring_read(object, call_type, &scoring) < 0
+        || sco_scorer_init(&scoring, &scorer) < 0) {
+        goto done;
+    }
+    handler = sco_interrupt_install(&scorer);
+    if (handler == NULL) {
+        goto done;
+    }
+    status = sco_child_ready(child, scoring.documents, scoring.document_count,
+                             &err);
+    if (status == SCO_OK) {
+        serve_until_stop(child, &scorer);
+        result = 0;
+    } else if (status == SCO_CLOSED) {
+        result = 0; /* the host ended while the script was loading */
+    } else {
+        sco_raise(status, &err);
+    }
+
+done:
+    sco_interrupt_remove(handler);
+    sco_scorer_finish(&scorer);
+    sco_scoring_finish(&scoring);
+    return result;
+}

@@ -1,0 +1,188 @@
+/* worker.h - what runs the script, and what it takes to be one more kind
+ *
+ * A worker scores one request at a time, in the order given. All kinds speak
+ * over a lane (link/lane.h), so what it means to give work, to hear replies,
+ * to take back what was not started and to notice that time is up stands
+ * once, in worker.c. A kind is one `struct sco_worker_ops`: how it starts,
+ * is interrupted, is told to stop, and is killed.
+ *
+ * Design notes
+ *
+ * STARTING -> READY -> LEAVING -> GONE, and from each of the first three
+ * straight to GONE. A worker is READY when init() has returned. LEAVING it
+ * gets no more work and ends when what it holds is done. Only a GONE worker
+ * may be destroyed; its kind says when it is (a pidfd, a thread's last post).
+ *
+ * `held` are the requests in the lane, oldest first; at most the oldest that
+ * is not revoked has been started. An answered one stays held until the
+ * worker is through with it: the client may be gone, but the worker is busy.
+ *
+ * Thread: the loop's, all of it, but what an op says otherwise.
+ */
+#ifndef SCO_WORKER_WORKER_H
+#define SCO_WORKER_WORKER_H
+
+#include "base/list.h"
+#include "base/loop.h"
+#include "base/slice.h"
+#include "base/status.h"
+#include "link/lane.h"
+#include "request/request.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct sco_runner;
+struct sco_worker;
+
+enum sco_worker_state {
+    SCO_WORKER_STARTING,
+    SCO_WORKER_READY,
+    SCO_WORKER_LEAVING,
+    SCO_WORKER_GONE,
+};
+
+/* How a worker came to its end. */
+struct sco_worker_end {
+    int exit_code; /* when signal is 0 */
+    int signal;
+};
+
+/* To whom a worker reports; the pool. Every member is required. */
+struct sco_worker_boss {
+    void *arg;
+
+    /* init() is done. `documents` is a field block that holds during the
+     * call. */
+    void (*on_ready)(void *arg, struct sco_worker *worker,
+                     struct sco_slice documents);
+
+    /* A request is through; `run_ns` is what run() took. */
+    void (*on_through)(void *arg, struct sco_worker *worker, uint64_t run_ns);
+
+    /* A request comes back unstarted. Ownership: the boss has the work. */
+    void (*on_return)(void *arg, struct sco_worker *worker,
+                      struct sco_request *req);
+
+    /* The worker has ended. It holds nothing any more; the boss destroys it
+     * with sco_worker_destroy(), perhaps before it returns. */
+    void (*on_gone)(void *arg, struct sco_worker *worker,
+                    const struct sco_worker_end *end);
+};
+
+/* What all workers of a deployment are started with; constant, and it must
+ * outlive them. */
+struct sco_worker_setup {
+    struct sco_loop *loop;
+    struct sco_arena *arena;
+    struct sco_slice boot;           /* JSON, for the worker's Python side */
+    const char *python;              /* kind process: the executable */
+    unsigned threads_each;           /* ... OMP_NUM_THREADS and kin */
+    const struct sco_runner *runner; /* kind thread */
+    struct sco_seat *seat; /* kind thread with one worker: the main thread */
+    uint64_t limit_ns;     /* of one run(); 0: none */
+    uint64_t stream_limit_ns; /* of silence in a stream; 0: none */
+    uint32_t timeout_ms;      /* `limit_ns` for the script's log lines */
+};
+
+struct sco_worker {
+    const struct sco_worker_ops *ops;
+    const struct sco_worker_setup *setup;
+    struct sco_worker_boss boss;
+    struct sco_list link; /* in the boss's list */
+
+    struct sco_lane *lane;
+    struct sco_list held; /* of sco_request.link, oldest first */
+    size_t held_count;
+    struct sco_timer limit;
+    uint64_t overdue_ticket; /* answered as timed out; 0: none */
+    uint64_t begun_ns;       /* when it was started */
+    enum sco_worker_state state;
+    pid_t pid; /* the process that runs the script */
+    unsigned served;
+    bool rung; /* calls were sent since the last sco_worker_flush() */
+    bool killed;
+    bool was_ready;
+    bool asked_to_leave;
+};
+
+struct sco_worker_ops {
+    const char *name; /* as in the configuration: "process" */
+    size_t bytes;     /* of the kind's struct, which begins with sco_worker */
+
+    /* Starts the script's loading; the lane is there already.
+     *
+     * Blocks: for a millisecond (a spawn), never for the script.
+     * Errors: SCO_INTERNAL with the system's reason; nothing runs then. */
+    enum sco_status (*start)(struct sco_worker *worker,
+                             struct sco_error *err);
+
+    /* Raises ScoringTimeout in the script, if it runs Python code at all. */
+    void (*interrupt)(struct sco_worker *worker);
+
+    /* Ends the worker at once, where that is possible; on_gone follows. */
+    void (*kill)(struct sco_worker *worker);
+
+    /* Frees what start() made. Also half of it. */
+    void (*finish)(struct sco_worker *worker);
+};
+
+extern const struct sco_worker_ops sco_process_worker;
+extern const struct sco_worker_ops sco_thread_worker;
+
+/* The kind of this name, or NULL. */
+const struct sco_worker_ops *sco_worker_kind(struct sco_slice name);
+
+/* "SIGSEGV" for 11; "SIG?" for what has no name. Thread: any. */
+const char *sco_worker_signal_name(int number);
+
+/* Makes a worker and starts it.
+ *
+ * Ownership: the caller owns *out. `setup` is borrowed, `boss` copied.
+ * Errors:    SCO_NOMEM, SCO_INTERNAL. */
+SCO_NODISCARD
+enum sco_status sco_worker_create(const struct sco_worker_ops *ops,
+                                  const struct sco_worker_setup *setup,
+                                  const struct sco_worker_boss *boss,
+                                  struct sco_worker **out,
+                                  struct sco_error *err);
+
+/* Gives a READY worker a request. False when its ring is full; the request
+ * is then still the caller's. The worker is woken by sco_worker_flush().
+ *
+ * Ownership: takes the work when it returns true. */
+bool sco_worker_give(struct sco_worker *worker, struct sco_request *req);
+
+/* Wakes a worker that was given something. */
+void sco_worker_flush(struct sco_worker *worker);
+
+/* Hears the worker's replies. True when there was one. */
+bool sco_worker_poll(struct sco_worker *worker);
+
+/* Takes a request back that the worker has not started. False: it has.
+ * Ownership: on true the caller has the work. */
+bool sco_worker_take_back(struct sco_worker *worker, struct sco_request *req);
+
+/* The newest request that could be taken back, or NULL. */
+struct sco_request *sco_worker_spare(struct sco_worker *worker);
+
+/* The request is no longer wanted: the running script sees it cancelled. */
+void sco_worker_cancel(struct sco_worker *worker, struct sco_request *req);
+
+/* Tells a worker to end when it is through with what it holds. */
+void sco_worker_leave(struct sco_worker *worker);
+
+/* Ends a worker at once; what it holds is lost or returned. */
+void sco_worker_kill(struct sco_worker *worker);
+
+/* For the kinds: the worker has ended. Hears its last replies, answers what
+ * it had started with SCO_WORKER_LOST, returns the rest, and tells the boss.
+ * The worker may be destroyed when this returns. */
+void sco_worker_gone(struct sco_worker *worker,
+                     const struct sco_worker_end *end);
+
+/* Frees a worker that is GONE or was never started. NULL is allowed. */
+void sco_worker_destroy(struct sco_worker *worker);
+
+#endif

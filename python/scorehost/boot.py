@@ -1,0 +1,271 @@
+"""How a worker comes up: logging, settings, script, init(), in a fixed order.
+
+The order of the lines is part of the contract; so is the exit code 3, which
+tells the host that starting this worker again would not help.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+from scorehost import logs, settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from scorehost.script import Scoring
+    from scorehost.settings import Settings
+
+BOOT_FAILED = 3
+LISTING_LINES = 200
+
+
+def _log() -> logging.Logger:
+    return logging.getLogger("azmlinfsrv")
+
+
+def _traceback() -> str:
+    """The exception being handled, as it is logged."""
+    import traceback
+
+    return traceback.format_exc()
+
+
+def _fail(*reasons: str, level: int = logging.ERROR) -> SystemExit:
+    """Logs why the worker cannot serve; raise what it returns."""
+    for reason in reasons:
+        _log().log(level, "%s", reason)
+    logs.flush()
+    return SystemExit(BOOT_FAILED)
+
+
+def _misconfigured(*reasons: str) -> SystemExit:
+    return _fail(*reasons, level=logging.CRITICAL)
+
+
+def read_settings(config_file: str) -> Settings:
+    """Reads environment and file; SystemExit(3) after saying what is wrong."""
+    try:
+        file = settings.read_file(config_file)
+    except settings.ConfigFileError:
+        raise _misconfigured(f"Invalid config file!: {_traceback()}") from None
+    unknown = settings.unknown_keys(file)
+    if unknown:
+        _log().warning(
+            "Found extra keys in the config file that are not supported by the server."
+            "\nExtra keys = %r",
+            unknown,
+        )
+    found, problems = settings.load(os.environ, file)
+    if problems:
+        raise _misconfigured(*map(settings.problem_text, problems))
+    return found
+
+
+def apply_logging(conf: Settings) -> None:
+    """Applies the user's logging.json, or the level asked for."""
+    path = settings.find_logging(conf)
+    if path:
+        try:
+            logs.configure_from(path)
+        except Exception:
+            logs.configure()  # half of the user's may be in force
+            raise _misconfigured(f"Invalid config file!: {_traceback()}") from None
+        _log().info("Loaded logging config from %s", path)
+    elif conf.log_level:
+        logs.set_level(conf.log_level)
+    logs.configure_root()
+
+
+def announce(conf: Settings) -> None:
+    """Logs what is set up before the script comes in."""
+    _log().info("Starting up app insights client")
+    # Nobody needs the directory but telemetry, unless one was named.
+    wanted = conf.model_dir or conf.app_insights_enabled
+    if wanted and not os.path.isdir(conf.model_dir):
+        logging.getLogger("azmlinfsrv.trace").warning(
+            "Model directory is not set or does not exist: %s", conf.model_dir
+        )
+    if conf.origins:
+        _log().info("Enabling CORS for the following origins: %s", ", ".join(conf.origins))
+
+
+def warn_of_old_names(environ: Mapping[str, str]) -> None:
+    """Tells those who ask for features that are long gone."""
+    if "AML_DBG_MODEL_INFO" in environ or "AML_DBG_RESOURCE_INFO" in environ:
+        _log().warning(
+            "The debuggability features have been removed. "
+            "If you have a use case for them please reach out to us."
+        )
+
+
+def arrange_path(launcher: str, conf: Settings) -> None:
+    """Puts `sys.path` in the order that scripts know.
+
+    No directory of the server's is on it, so a script's own `utils` or
+    `config` is found. The script's directory comes last: siblings that were
+    not importable before are now, and nothing that was found is hidden.
+    """
+    path = list(sys.path)
+    if launcher and launcher not in path:
+        path.insert(0, launcher)
+    if conf.app_root not in path:
+        path.append(conf.app_root)
+    if os.getcwd() not in path:
+        path.insert(0, os.getcwd())
+    source = os.path.join(conf.app_root, conf.source_dir) if conf.source_dir else ""
+    for directory in (source, os.path.dirname(conf.script_path)):
+        if directory and directory not in path:
+            path.append(directory)
+    sys.path[:] = path
+
+
+def is_main_missing(cause: BaseException | None, conf: Settings) -> bool:
+    """Whether an import failed because nobody wrote a script.
+
+    Decided by what was raised, and by whom: a traceback that merely mentions
+    `main` is logged for what it is.
+    """
+    if conf.entry_script or not isinstance(cause, ModuleNotFoundError) or cause.name != "main":
+        return False
+    trace = cause.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_globals.get("__name__") == "main":
+            return False
+        trace = trace.tb_next
+    return True
+
+
+def is_script_missing(cause: BaseException | None, conf: Settings) -> bool:
+    """Whether it is the script that was not found, and not a file it looks for."""
+    return isinstance(cause, FileNotFoundError) and cause.filename == conf.script_path
+
+
+def explain_no_main(root: str) -> list[str]:
+    """What to log when there is neither an entry script nor a main.py."""
+    try:
+        contents = f"Current contents of AML_APP_ROOT: {os.listdir(root)!r}"
+    except OSError:
+        contents = f"The directory {root} not an accessible directory in the container."
+    return [
+        "No score script found. Expected score script main.py.",
+        f"Expected script to be found in PYTHONPATH: {sys.path!r}",
+        contents,
+    ]
+
+
+def load_script(conf: Settings) -> Scoring:
+    """Imports the script and looks at run(); SystemExit(3) after logging why not."""
+    # Not before logging is set up: a logging.json silences what exists.
+    from scorehost import errors, script
+
+    try:
+        return script.load(conf)
+    except errors.UserScriptError as error:
+        if is_main_missing(error.__cause__, conf):
+            raise _fail(*explain_no_main(conf.app_root)) from None
+        texts = [_traceback()]
+        if is_script_missing(error.__cause__, conf):
+            texts.insert(0, "No such file or directory.")
+        raise _fail(*texts) from None
+
+
+def tree(path: str, depth: int = 0) -> Iterator[str]:
+    """The lines of a listing, depth first, four spaces a level."""
+    name = "    " * depth + os.path.basename(os.path.normpath(path))
+    if not os.path.isdir(path):
+        yield name
+        return
+    yield name + "/"
+    try:
+        children = sorted(os.listdir(path))
+    except OSError:
+        return  # a directory that may not be read is shown, and that is all
+    if os.path.islink(path) and depth > 0:
+        return  # it may lead back to where we are
+    for child in children:
+        yield from tree(os.path.join(path, child), depth + 1)
+
+
+def log_model_dir(directory: str) -> None:
+    """Logs what stands in the model directory, up to a limit."""
+    if not os.path.isdir(directory):
+        return
+    _log().info("Model Directory Contents:")
+    for count, line in enumerate(tree(directory)):
+        if count == LISTING_LINES:
+            _log().info("Output Truncated. First %d lines shown.", LISTING_LINES)
+            break
+        _log().info("%s", line)
+
+
+def run_init(init: Callable[[], object], model_dir: str) -> None:
+    """Calls the script's init(); SystemExit(3) after logging what it raised."""
+    from scorehost.errors import UserScriptException
+
+    log = logging.getLogger("azmlinfsrv.user_script")
+    log.info("Invoking user's init function")
+    try:
+        try:
+            init()
+        except BaseException as error:
+            raise UserScriptException(error) from error
+    except UserScriptException:
+        _log().error("User's init function failed")
+        _log().error("Encountered Exception %s", _traceback())
+        log_model_dir(model_dir)
+        raise _fail() from None
+    log.info("Users's init has completed successfully")
+
+
+def prepare(boot: Mapping[str, object]) -> Settings:
+    """Everything before the script: logging, settings, debugger, print, imports."""
+    from scorehost import hook
+
+    logs.configure()
+    hook.install()  # a user's logging.json may name classes that it serves
+    conf = read_settings(str(boot.get("config_file", "")))
+    arrange_path(str(boot.get("path0", "")), conf)
+    apply_logging(conf)
+    if conf.debug_port:
+        from scorehost import debug
+
+        debug.attach(conf.debug_port)
+    sys.stdout.write("Initializing logger\n")
+    sys.stdout.flush()
+    logs.hook_print()
+    return conf
+
+
+def bring_up(boot: Mapping[str, object]) -> Scoring:
+    """Prepares, loads and starts the script, and says that it is ready."""
+    conf = prepare(boot)
+    announce(conf)
+    scoring = load_script(conf)
+    run_init(scoring.init, conf.model_dir)
+    warn_of_old_names(os.environ)
+    scoring.prepare_swaggers()
+    _log().info("Scoring timeout is set to %d", conf.scoring_timeout_ms)
+    _log().info("Worker with pid %d ready for serving traffic", os.getpid())
+    logs.flush()
+    return scoring
+
+
+def start(boot: Mapping[str, object], worker: bool) -> Scoring:
+    """Brings a worker up to the point where it can score.
+
+    `boot` is the second argument of `_core.serve`; `worker` is False in the
+    host's own process (kind thread), whose arguments are right already.
+    SystemExit(3) when this worker cannot serve, with its reasons in the log.
+    """
+    argv = boot.get("argv")
+    if worker and isinstance(argv, list):
+        sys.argv[:] = map(str, argv)
+    try:
+        return bring_up(boot)
+    except Exception:
+        logging.getLogger("gunicorn.error").exception("Exception in worker process")
+        raise _fail() from None

@@ -1,0 +1,1 @@
+"""Requests and responses for scripts that work on raw HTTP."""

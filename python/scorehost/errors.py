@@ -1,0 +1,38 @@
+"""The exceptions whose names appear in the log."""
+
+
+class UserScriptError(Exception):
+    """The script does not keep the contract of a scoring script."""
+
+
+class UserScriptImportException(UserScriptError):
+    """Importing the script raised; the cause is chained."""
+
+    def __init__(self, cause: object = None) -> None:
+        super().__init__(
+            "Failed to import user script because it raised an unhandled exception"
+        )
+
+
+class UserScriptException(UserScriptError):
+    """init() or run() raised; the cause is chained."""
+
+    def __init__(self, cause: object = None) -> None:
+        super().__init__("Caught an unhandled exception from the user script")
+
+
+class UserScriptTimeout(UserScriptError):
+    """run() was still at work when its time was up."""
+
+    def __init__(self, timeout_ms: int) -> None:
+        super().__init__(
+            f"Script failed to finish execution within the allocated time: {timeout_ms}ms"
+        )
+
+
+class ScoringTimeout(BaseException):
+    """Raised inside run() at the deadline.
+
+    It is no Exception, so that a script which catches `Exception` around its
+    work does not swallow its own deadline.
+    """

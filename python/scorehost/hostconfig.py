@@ -1,0 +1,213 @@
+"""What the host makes of its command line: environment, then configuration.
+
+The host changes its own environment first, because the script is promised to
+find certain names there, and then writes down what the C side is to do.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from scorehost import COMPAT_VERSION, __version__
+from scorehost.flags import FLAGS, MAX_TIMEOUT_MS, Flag
+from scorehost.settings import Problem, Settings, parse_bool, parse_str
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, MutableMapping
+
+MAX_WORKERS = 1024
+
+#: The keys that C knows by another name, or not at all.
+_NOT_COPIED = ("access_log", "host", "scoring_timeout_ms", "socket")
+
+
+class StartError(Exception):
+    """The host cannot start: what to print on stderr, and the exit code."""
+
+    def __init__(self, text: str, code: int) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+def set_places(environ: MutableMapping[str, str], flags: Mapping[str, object]) -> None:
+    """Exports where things are: app root, script, model, configuration file."""
+    environ.setdefault("AML_APP_ROOT", os.getcwd())
+    if flags.get("entry_script"):
+        environ["AZUREML_ENTRY_SCRIPT"] = os.path.realpath(str(flags["entry_script"]))
+    if flags.get("config_file"):
+        environ["AZUREML_CONFIG_FILE"] = os.path.realpath(str(flags["config_file"]))
+    if "model_dir" in flags:
+        environ["AZUREML_MODEL_DIR"] = str(flags["model_dir"])
+    environ["TRANSPORT_PROTOCOL"] = "rest" if flags.get("rest") else "grpc"
+
+
+def set_app_root(environ: MutableMapping[str, str], file: Mapping[str, object]) -> None:
+    """Takes the app root from the file, when the environment had none before."""
+    root = file.get("AML_APP_ROOT")
+    if root is None:
+        return
+    try:
+        environ["AML_APP_ROOT"] = parse_str(root)
+    except ValueError:
+        del environ["AML_APP_ROOT"]  # so that the worker reads the file and says so
+
+
+def set_ports(environ: MutableMapping[str, str], flags: Mapping[str, object]) -> None:
+    """Exports the ports, and the number of workers."""
+    if environ.get("SEPARATE_HEALTH_ENDPOINT") == "true":  # the right spelling
+        environ["SEPERATE_HEALTH_ENDPOINT"] = "true"
+    environ["SERVER_PORT"] = str(flags.get("port", 5001))
+    if environ.get("SEPERATE_HEALTH_ENDPOINT") == "true":
+        environ["HEALTH_PORT"] = str(flags.get("health_port", 5000))
+    elif "port" in flags:
+        environ["HEALTH_PORT"] = str(flags["port"])
+    else:
+        environ.setdefault("HEALTH_PORT", "5001")
+    if "worker_count" in flags:
+        environ["WORKER_COUNT"] = str(flags["worker_count"])
+    environ.setdefault("WORKER_COUNT", "1")
+    if "scoring_timeout_ms" in flags:
+        environ["SCORING_TIMEOUT_MS"] = str(flags["scoring_timeout_ms"])
+
+
+def set_names(environ: MutableMapping[str, str], flags: Mapping[str, object]) -> None:
+    """Exports what the server calls itself, and who may use it from a browser."""
+    if environ.get("SERVER_VERSION_LOG_RESPONSE_ENABLED", "true").lower() == "true":
+        environ["HTTP_X_MS_SERVER_VERSION"] = f"azmlinfsrv/{COMPAT_VERSION}"
+    environ["SERVER_SOFTWARE"] = f"scorehost/{__version__}"
+    if "access_control_allow_origins" in flags:
+        environ["AML_CORS_ORIGINS"] = str(flags["access_control_allow_origins"])
+
+
+def is_insights_key(key: str) -> bool:
+    """Whether a key has the form of an instrumentation key."""
+    parts = key.split("-")
+    hexadecimal = all(c in "0123456789abcdefABCDEF" for part in parts for c in part)
+    return hexadecimal and [len(part) for part in parts] == [8, 4, 4, 4, 12]
+
+
+def set_insights(
+    environ: MutableMapping[str, str], flags: Mapping[str, object], file: Mapping[str, object]
+) -> bool | None:
+    """Settles whether telemetry is on; None when nobody asked, else its verdict."""
+    if flags.get("appinsights_instrumentation_key"):
+        environ["AML_APP_INSIGHTS_KEY"] = str(flags["appinsights_instrumentation_key"])
+        environ["AML_APP_INSIGHTS_ENABLED"] = "true"
+    key = environ.get("AML_APP_INSIGHTS_KEY") or file.get("AML_APP_INSIGHTS_KEY")
+    asked = environ.get("AML_APP_INSIGHTS_ENABLED")
+    enabled = False
+    try:
+        enabled = parse_bool(asked or file.get("AML_APP_INSIGHTS_ENABLED") or False)
+    except ValueError:
+        if asked is None:
+            return None  # left as it is: the worker reads the file and says so
+    verdict = is_insights_key(str(key)) if enabled and key else None
+    environ["AML_APP_INSIGHTS_ENABLED"] = "true" if verdict else "false"
+    return verdict
+
+
+def worker_count(environ: Mapping[str, str]) -> int:
+    """The number of workers; StartError when it is none, or absurd."""
+    text = environ["WORKER_COUNT"]
+    try:
+        count = int(text)
+    except ValueError as error:
+        raise StartError(f"Error: WORKER_COUNT: {error}", 1) from None
+    if count < 1:
+        raise StartError(f"Error: Value must be positive: {count}", 1)
+    if count > MAX_WORKERS:
+        raise StartError(f"Error: Value must not be over {MAX_WORKERS}: {count}", 1)
+    return count
+
+
+def worker_timeout_ms(environ: Mapping[str, str]) -> int:
+    """The bound on one request as a whole; 0 is none, StartError a bad one."""
+    text = environ.get("WORKER_TIMEOUT", "300")
+    try:
+        seconds = int(text)
+    except ValueError:
+        raise StartError(
+            f"azmlinfsrv: error: WORKER_TIMEOUT: invalid int value: {text!r}", 2
+        ) from None
+    if seconds < 0:
+        raise StartError(f"Error: Value must be positive: {seconds}", 1)
+    return min(seconds * 1000, MAX_TIMEOUT_MS)  # beyond, it is for ever
+
+
+def _texts(value: object) -> list[str]:
+    """The value of a new key as its flag would have it, several for a list."""
+    items = value if isinstance(value, list) else [value]
+    if isinstance(value, str):
+        items = [item.strip() for item in value.split(",")]
+    if not all(isinstance(item, (str, int)) for item in items):
+        raise ValueError(f"expected text or a number, got {value!r}")
+    return [str(item) for item in items]
+
+
+def _read(flag: Flag, value: object) -> object:
+    assert flag.read is not None
+    if isinstance(value, bool) and flag.name == "access_log":
+        return "on" if value else "off"
+    if flag.name == "host":
+        return [flag.read(text) for text in _texts(value)]
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise ValueError(f"expected text or a number, got {value!r}")
+    return flag.read(str(value))
+
+
+def new_keys(
+    environ: Mapping[str, str], flags: Mapping[str, object], file: Mapping[str, object]
+) -> tuple[dict[str, object], list[Problem]]:
+    """The values of the flags that the contract does not have, wherever they stand."""
+    found: dict[str, object] = {}
+    problems: list[Problem] = []
+    for flag in FLAGS:
+        # The worker reads SCORING_TIMEOUT_MS too, and says what is wrong with it.
+        if not flag.env or flag.name == "scoring_timeout_ms":
+            continue
+        value = environ.get(flag.env, file.get(flag.env))
+        try:
+            if flag.name in flags:
+                found[flag.name] = flags[flag.name]
+            elif value is not None:
+                found[flag.name] = _read(flag, value)
+        except ValueError as error:
+            problems.append((flag.env, str(error)))
+    return found, problems
+
+
+def listeners(environ: Mapping[str, str], keys: Mapping[str, object]) -> list[str]:
+    """Where to listen: the health port first, then scoring, then the socket."""
+    given = keys.get("host")
+    hosts = [str(host) for host in given] if isinstance(given, list) else []
+    names = [f"[{host}]" if ":" in host else host for host in hosts]
+    places: list[str] = []
+    if environ.get("SEPERATE_HEALTH_ENDPOINT") == "true":
+        places += [f"{name}:{environ['HEALTH_PORT']}" for name in names or ["0.0.0.0"]]
+    if not names and "socket" not in keys:
+        names = ["0.0.0.0"]
+    places += [f"{name}:{environ['SERVER_PORT']}" for name in names]
+    if "socket" in keys:
+        places.append(f"unix:{os.path.abspath(str(keys['socket']))}")
+    return places
+
+
+def config(
+    environ: Mapping[str, str], keys: Mapping[str, object], settings: Settings, own_log: bool
+) -> dict[str, object]:
+    """What C is told; a key that is not there has C's default."""
+    told: dict[str, object] = {
+        "listen": listeners(environ, keys),
+        "worker_count": worker_count(environ),
+        "scoring_timeout_ms": settings.scoring_timeout_ms,
+        "worker_timeout_ms": worker_timeout_ms(environ),
+        "cors_origins": settings.origins,
+        "server_version": environ.get("HTTP_X_MS_SERVER_VERSION", ""),
+        "access_log": keys.get("access_log", "on") == "on",
+        "log_to_worker": own_log,
+        "python": sys.executable,
+    }
+    told.update((key, value) for key, value in keys.items() if key not in _NOT_COPIED)
+    return told

@@ -1,0 +1,1 @@
+"""Samples that tell the type of a parameter."""

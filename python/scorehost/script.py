@@ -1,0 +1,331 @@
+"""The user's script: found, checked, started, called.
+
+``load()`` is what a worker calls once; the ``Scoring`` it returns is what the
+host calls for every request.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from time import perf_counter_ns
+from types import CoroutineType, FunctionType, ModuleType
+from typing import Any
+
+from scorehost import errors, hook, inputs, outputs, reply, swagger
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scorehost._core import Call
+    from scorehost.settings import Settings
+
+script_log = logging.getLogger("azmlinfsrv.user_script")
+
+_HEADERS = "request_headers"
+_MODULE_NAME = "entry_module"
+_RAW_MODULE = "azureml_inference_server_http.api.aml_request"
+
+# Of code objects; the module inspect is too dear to be imported for them.
+_CO_VARARGS = 0x04
+_CO_VARKEYWORDS = 0x08
+_CO_COROUTINE = 0x80
+
+
+def load(settings: Settings) -> Scoring:
+    """Imports the script and looks at what it wants; init() is not called yet.
+
+    UserScriptError says what is wrong with the script.
+    """
+    hook.install(settings.app_root, settings.source_dir)
+    return Scoring(_import_and_check(settings.script_path), settings)
+
+
+class Script:
+    """What was found out about a script when it was loaded."""
+
+    def __init__(self, entry: ModuleType, scoring: ModuleType) -> None:
+        self.init = entry.init
+        self.run = scoring.run
+        self.parameters = parameters_of(self.run)
+        names = [name for name in self.parameters if name != _HEADERS]
+        if not self.parameters:
+            raise errors.UserScriptError("run() needs to accept an argument for input data.")
+        if not names:
+            raise errors.UserScriptError(
+                f'run() needs to accept an argument other than "{_HEADERS}".'
+            )
+        self.names = names
+        self.mode = _mode(self.run, scoring.__name__)
+
+
+def _import_and_check(path: str) -> Script:
+    entry = _import(path)
+    for name in ("init", "run"):
+        if not hasattr(entry, name):
+            raise errors.UserScriptError(
+                f"User script at {_file(entry)} does not have a {name}() function defined."
+            )
+    scoring = getattr(entry, "driver_module", None)
+    if isinstance(scoring, ModuleType) and hasattr(scoring, "run"):
+        script_log.info(
+            "Found driver script at %s and the score script at %s", _file(entry), _file(scoring)
+        )
+    else:
+        scoring = entry
+        script_log.info("Found user script at %s", _file(entry))
+    script = Script(entry, scoring)
+    script_log.info(_mode_line(script))
+    return script
+
+
+def _file(module: ModuleType) -> str:
+    return str(getattr(module, "__file__", module.__name__))
+
+
+def _import(path: str) -> ModuleType:
+    try:
+        return _import_file(path) if path else import_module("main")
+    except BaseException as exc:
+        raise errors.UserScriptImportException(exc) from exc
+
+
+def _import_file(path: str) -> ModuleType:
+    spec = spec_from_file_location(_MODULE_NAME, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is not a file that Python can import; it must end in .py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+# What run() wants
+
+
+def parameters_of(run: Any) -> dict[str, Any]:
+    """Returns the names of run()'s parameters with their defaults, in order.
+
+    A parameter without a default has ``inputs.REQUIRED``.
+    """
+    if type(run) is FunctionType and not {"__wrapped__", "__signature__"} & run.__dict__.keys():
+        return _from_code(run)
+    return _from_signature(run)
+
+
+def _refuse_variadic() -> None:
+    raise errors.UserScriptError(
+        "run() cannot accept positional-only arguments, *args, or **kwargs."
+    )
+
+
+def _from_code(run: FunctionType) -> dict[str, Any]:
+    code = run.__code__
+    if code.co_posonlyargcount or code.co_flags & (_CO_VARARGS | _CO_VARKEYWORDS):
+        _refuse_variadic()
+    count = code.co_argcount
+    names = code.co_varnames[: count + code.co_kwonlyargcount]
+    found: dict[str, Any] = dict.fromkeys(names, inputs.REQUIRED)
+    defaults = run.__defaults__ or ()
+    found.update(zip(names[count - len(defaults) : count], defaults))
+    found.update(run.__kwdefaults__ or {})
+    return found
+
+
+def _from_signature(run: Any) -> dict[str, Any]:
+    import inspect
+
+    found = {}
+    for name, parameter in inspect.signature(run).parameters.items():
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            _refuse_variadic()
+        given = parameter.default is not parameter.empty
+        found[name] = parameter.default if given else inputs.REQUIRED
+    return found
+
+
+def _mode(run: Any, module_name: str) -> str:
+    raw = _is_raw(run, module_name)
+    decorated = _is_schema_decorated(run)
+    if raw and decorated:
+        raise errors.UserScriptError(
+            "run() cannot be decorated with both @rawhttp and @input_schema"
+        )
+    if raw:
+        return "raw"
+    return "schema" if decorated else "plain"
+
+
+def _is_raw(run: Any, module_name: str) -> bool:
+    """Tells whether run() is decorated with @rawhttp.
+
+    The decorator remembers what it was put on. A decorator on top of it may
+    hide that function; then it is known by its name and its module. The
+    flag alone counts only where nothing was remembered, so that a helper
+    which uses @rawhttp for itself does not change the mode.
+    """
+    module = sys.modules.get(_RAW_MODULE)
+    if module is None or not getattr(module, "_rawHttpRequested", False):
+        return False
+    marked: list[Any] = getattr(module, "_marked", [])
+    if not marked or any(layer is item for layer in _layers(run) for item in marked):
+        return True
+    return any(
+        getattr(item, "__name__", "") == "run" and getattr(item, "__module__", "") == module_name
+        for item in marked
+    )
+
+
+def _layers(run: Any) -> Iterator[Any]:
+    """Yields run and what it is a wrapper of."""
+    seen: list[Any] = []
+    layers = [run, getattr(type(run), "__call__", None)]
+    while layers:
+        layer = layers.pop()
+        if layer is not None and not any(layer is item for item in seen):
+            seen.append(layer)
+            yield layer
+            layers += [getattr(layer, name, None) for name in ("__wrapped__", "__func__", "func")]
+
+
+def _is_schema_decorated(run: Any) -> bool:
+    if "inference_schema.schema_decorators" not in sys.modules:
+        return False
+    from inference_schema.schema_util import is_schema_decorated
+
+    try:
+        return bool(is_schema_decorated(run))
+    except AttributeError:  # it has no name, so nothing can be known about it
+        return False
+
+
+def _mode_line(script: Script) -> str:
+    if script.mode == "raw":
+        return (
+            "run() is decorated with @rawhttp. "
+            "Server will invoke it with the flask request object."
+        )
+    if script.mode == "schema":
+        return (
+            "run() is decorated with @input_schema. "
+            f"Server will invoke it with the following arguments: {', '.join(script.names)}."
+        )
+    return "run() is not decorated. Server will invoke it with the input in JSON string."
+
+
+# For every request
+
+
+class Scoring:
+    """A loaded script, as the host calls it.
+
+    The C core reads the attributes once. For a plain POST it may call
+    ``run`` itself when ``fast`` is set; everything else goes through
+    ``invoke()``. None of the methods raises for what a client or the script
+    did wrong: the answer to that is a reply too.
+    """
+
+    def __init__(self, script: Script, settings: Settings) -> None:
+        self.mode = script.mode
+        self.parameter = script.names[0]
+        self.wants_headers = _HEADERS in script.parameters
+        self.fast = script.mode == "plain" and not self.wants_headers
+        self.swaggers: dict[str, bytes] = {}
+        self.init = _synchronous(script.init)
+        self.run = _synchronous(script.run)
+        self.encode = outputs.encode
+        self._decorated = script.run
+        self._settings = settings
+        self._wanted = {name: script.parameters[name] for name in script.names}
+
+    def prepare_swaggers(self) -> None:
+        """Makes the documents of /swagger.json; done once, after init()."""
+        decorated = self._decorated if self.mode == "schema" else None
+        self.swaggers = swagger.build(self._settings, decorated)
+
+    @staticmethod
+    def flask_active() -> bool:
+        """Tells whether run() expects a Flask context around it."""
+        return "flask" in sys.modules
+
+    def invoke(self, call: Call) -> reply.Reply:
+        """Answers a request, whatever its method and the script's mode."""
+        try:
+            if self.mode != "raw" and not self.flask_active():
+                return self._answer(call)
+            from scorehost import raw
+
+            with raw.context(call) as finished:
+                return finished(self._answer(call))
+        except Exception:
+            return outputs.internal()
+        except BaseException as exc:
+            return self.failed(exc)
+
+    def _answer(self, call: Call) -> reply.Reply:
+        if self.mode != "raw" and call.method not in ("GET", "POST"):
+            return _without_run(call.method)
+        try:
+            arguments = self._arguments(call)
+        except inputs.BadInput as exc:
+            return reply.message(exc.status, exc.text)
+        started = perf_counter_ns()
+        try:
+            result = self.run(**arguments)
+            if isinstance(result, CoroutineType):
+                result = outputs.drive(result)
+        except BaseException as exc:
+            return self.failed(exc)
+        return self.finish(result, perf_counter_ns() - started, call.method)
+
+    def _arguments(self, call: Call) -> dict[str, Any]:
+        if self.mode == "schema":
+            arguments = inputs.schema(call, self._wanted)
+        elif self.mode == "plain":
+            arguments = {self.parameter: inputs.plain(call)}
+        else:
+            from scorehost import raw
+
+            arguments = {self.parameter: raw.request}
+        if self.wants_headers:
+            arguments[_HEADERS] = inputs.headers_dict(call.headers)
+        return arguments
+
+    def finish(self, result: Any, run_ns: int, method: str = "POST") -> reply.Reply:
+        """Makes the reply for what run() returned."""
+        try:
+            return outputs.finish(result, run_ns, method)
+        except outputs.RunRaised as exc:
+            return self.failed(exc.exc)
+        except Exception:
+            return outputs.internal()
+        except BaseException as exc:
+            return self.failed(exc)
+
+    def failed(self, exc: BaseException) -> reply.Reply:
+        """Makes the reply for what run() raised, and logs it."""
+        return outputs.failed(exc, self._settings.scoring_timeout_ms)
+
+    def log_line(self, logger: str, level: int, message: str) -> None:
+        """Writes a line of the host's through the worker's logging."""
+        logging.getLogger(logger).log(level, message)
+
+
+def _without_run(method: str) -> reply.Reply:
+    if method == "OPTIONS":
+        return 200, [("Content-Type", "text/html; charset=utf-8")], b"", reply.OWN_TYPE, 0
+    return reply.message(405, "Method not allowed")
+
+
+def _synchronous(function: Any) -> Any:
+    """Returns the function, or for an ``async def`` one that waits for it."""
+    code = getattr(function, "__code__", None)
+    if code is None or not code.co_flags & _CO_COROUTINE:
+        return function
+
+    def run_to_its_end(**arguments: Any) -> Any:
+        return outputs.drive(function(**arguments))
+
+    return run_to_its_end

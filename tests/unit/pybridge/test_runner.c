@@ -1,0 +1,303 @@
+/* test_runner.c - the script in the host's own threads */
+#include "embedded.h"
+
+#include "pybridge/runner.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
+static const char boot_module[] =
+    "boot = types.ModuleType('scorehost.boot')\n"
+    "sys.modules['scorehost.boot'] = boot\n"
+    "sys.modules['scorehost'].boot = boot\n"
+    "boots = []\n"
+    "def start(told, worker):\n"
+    "    global scoring\n"
+    "    boots.append((told, worker))\n"
+    "    if 'exit' in told: raise SystemExit(3)\n"
+    "    if 'raise' in told: raise ValueError('no')\n"
+    "    scoring = Scoring(run)\n"
+    "    return scoring\n"
+    "boot.start = start\n";
+
+static struct sco_bridge *bridge;
+static const struct sco_runner *runner;
+
+/* Makes a bridge with this boot text; afterwards main is detached. */
+static enum sco_status
+begin(const char *script, const char *boot, struct sco_error *err)
+{
+    PyTypeObject *type = embedded_call_type();
+    PyObject *text = PyUnicode_FromString(boot);
+    enum sco_status status;
+
+    assert_non_null(text);
+    py_run(boot_module);
+    py_run(script);
+    py_run("unraised.clear()\n");
+    bridge = sco_bridge_create(text, type);
+    assert_non_null(bridge);
+    Py_DECREF(text);
+    Py_DECREF(type);
+    runner = sco_bridge_runner(bridge);
+    sco_bridge_detach(bridge);
+    status = runner->load(runner->arg, err);
+    return status;
+}
+
+/* Main is attached again, for the asserts. */
+static void
+finish(void)
+{
+    runner->unload(runner->arg);
+    sco_bridge_attach(bridge);
+    sco_bridge_destroy(bridge);
+}
+
+static void
+test_loads(void **state)
+{
+    const struct sco_document *documents = NULL;
+    struct sco_error err;
+    size_t count = 0;
+
+    (void)state;
+    assert_int_equal(begin("run = lambda data: 1", "{\"a\": [1]}", &err),
+                     SCO_OK);
+    runner->documents(runner->arg, &documents, &count);
+    assert_int_equal(count, 2);
+    assert_true(sco_slice_equal(documents[1].name, SCO_SLICE("3")));
+    finish();
+    py_assert("boots == [({'a': [1]}, False)]");
+}
+
+/* SystemExit has been explained in the log; anything else is reported. */
+static void
+test_fails_to_load(void **state)
+{
+    struct sco_error err;
+
+    (void)state;
+    assert_int_equal(begin("", "{\"exit\": 1}", &err), SCO_SCRIPT);
+    finish();
+    py_assert("unraised == []");
+
+    assert_int_equal(begin("", "{\"raise\": 1}", &err), SCO_SCRIPT);
+    assert_string_equal(err.text, "ValueError: no");
+    finish();
+    py_assert("unraised == ['ValueError']");
+
+    assert_int_equal(begin("", "no JSON", &err), SCO_SCRIPT);
+    finish();
+    py_assert("len(unraised) == 1");
+}
+
+static void
+score(void *thread, const char *body, struct fake_sink *fake)
+{
+    const struct sco_call call = { .way = SCO_CALL_PLAIN,
+                                   .body = sco_slice_of(body) };
+
+    runner->score(runner->arg, thread, &call, &fake->sink);
+}
+
+static void
+test_scores_on_main(void **state)
+{
+    const struct sco_child_line line = { SCO_SLICE("azmlinfsrv"),
+                                         SCO_SLICE("text") };
+    struct sco_error err;
+    struct fake_sink fake;
+    void *thread = NULL;
+
+    (void)state;
+    assert_int_equal(
+        begin("import threading\n"
+              "def run(data):\n"
+              "    return threading.current_thread().name + data\n",
+              "{}", &err),
+        SCO_OK);
+    assert_int_equal(runner->enter(runner->arg, &thread), SCO_OK);
+    fake_sink_init(&fake);
+    score(thread, "!", &fake);
+    runner->line(runner->arg, thread, &line);
+    runner->signals(runner->arg, thread);
+    runner->leave(runner->arg, thread);
+    finish();
+    assert_string_equal(fake_text(&fake.body), "\"MainThread!\"");
+    py_assert("scoring.lines == [('azmlinfsrv', 20, 'text')]");
+    fake_sink_finish(&fake);
+}
+
+/* Each thread's own circle must not be taken for another's. */
+static void *
+score_many(void *arg)
+{
+    unsigned *good = arg;
+    void *thread = NULL;
+
+    if (runner->enter(runner->arg, &thread) != SCO_OK) {
+        return NULL;
+    }
+    for (int i = 0; i < 500; i++) {
+        struct fake_sink fake;
+
+        fake_sink_init(&fake);
+        score(thread, "x", &fake);
+        *good += strcmp(fake_text(&fake.body), "[{\"x\": [1, 2]}]") == 0;
+        fake_sink_finish(&fake);
+    }
+    runner->leave(runner->arg, thread);
+    return NULL;
+}
+
+static void
+test_many_threads(void **state)
+{
+    unsigned good[4] = { 0 };
+    pthread_t threads[4];
+    struct sco_error err;
+
+    (void)state;
+    assert_int_equal(begin("class Slow(dict):\n"
+                           "    def items(self):\n"
+                           "        for _ in range(50): pass\n"
+                           "        return dict.items(self)\n"
+                           "same = [Slow(x=[1, 2])]\n"
+                           "run = lambda data: same\n"
+                           "sys.setswitchinterval(1e-6)\n",
+                           "{}", &err),
+                     SCO_OK);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(
+            pthread_create(&threads[i], NULL, score_many, &good[i]), 0);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_int_equal(good[i], 500);
+    }
+    finish();
+    py_run("sys.setswitchinterval(0.005)\n");
+}
+
+/* A thread whose script waits until it is interrupted. */
+struct stuck {
+    _Atomic(void *) thread;
+    struct fake_sink late, next;
+};
+
+static void *
+score_stuck(void *arg)
+{
+    struct stuck *stuck = arg;
+    void *thread = NULL;
+
+    if (runner->enter(runner->arg, &thread) != SCO_OK) {
+        return NULL;
+    }
+    atomic_store(&stuck->thread, thread);
+    score(thread, "stuck", &stuck->late);
+    score(thread, "next", &stuck->next);
+    runner->leave(runner->arg, thread);
+    return NULL;
+}
+
+static void
+short_sleep(void)
+{
+    const struct timespec moment = { .tv_nsec = 1000000 };
+
+    nanosleep(&moment, NULL);
+}
+
+static void
+test_interrupts_a_thread(void **state)
+{
+    struct stuck stuck = { .thread = NULL };
+    struct sco_error err;
+    pthread_t thread;
+    void *entered;
+
+    (void)state;
+    fake_sink_init(&stuck.late);
+    fake_sink_init(&stuck.next);
+    stuck.late.timed_out = true;
+    assert_int_equal(begin("stop = False\n"
+                           "def run(data):\n"
+                           "    while data == 'stuck' and not stop: pass\n"
+                           "    for _ in range(1000): pass\n"
+                           "    return data\n",
+                           "{}", &err),
+                     SCO_OK);
+    assert_int_equal(pthread_create(&thread, NULL, score_stuck, &stuck), 0);
+    while ((entered = atomic_load(&stuck.thread)) == NULL) {
+        short_sleep();
+    }
+    /* Before the call, in it, and after it: only one of them hits. */
+    for (int i = 0; i < 200; i++) {
+        runner->interrupt(runner->arg, entered);
+        short_sleep();
+    }
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    runner->interrupt(runner->arg, entered); /* it has left */
+    assert_string_equal(fake_text(&stuck.late.body), "failed ScoringTimeout");
+    assert_string_equal(fake_text(&stuck.next.body), "\"next\"");
+    finish();
+    fake_sink_finish(&stuck.late);
+    fake_sink_finish(&stuck.next);
+}
+
+static void *
+interrupt_main(void *thread)
+{
+    for (int i = 0; i < 20; i++) {
+        short_sleep();
+        runner->interrupt(runner->arg, thread);
+    }
+    return NULL;
+}
+
+/* On main even a system call is interrupted. */
+static void
+test_interrupts_main(void **state)
+{
+    struct sco_error err;
+    struct fake_sink fake;
+    pthread_t interrupter;
+    void *thread = NULL;
+
+    (void)state;
+    fake_sink_init(&fake);
+    fake.timed_out = true;
+    assert_int_equal(begin("import time\n"
+                           "run = lambda data: time.sleep(600)\n",
+                           "{}", &err),
+                     SCO_OK);
+    assert_int_equal(runner->enter(runner->arg, &thread), SCO_OK);
+    assert_int_equal(
+        pthread_create(&interrupter, NULL, interrupt_main, thread), 0);
+    score(thread, "x", &fake);
+    assert_int_equal(pthread_join(interrupter, NULL), 0);
+    assert_string_equal(fake_text(&fake.body), "failed ScoringTimeout");
+    runner->signals(runner->arg, thread);
+    runner->leave(runner->arg, thread);
+    finish();
+    fake_sink_finish(&fake);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_loads),
+        cmocka_unit_test(test_fails_to_load),
+        cmocka_unit_test(test_scores_on_main),
+        cmocka_unit_test(test_many_threads),
+        cmocka_unit_test(test_interrupts_a_thread),
+        cmocka_unit_test(test_interrupts_main),
+    };
+
+    return cmocka_run_group_tests_name("runner", tests, embedded_start,
+                                       embedded_stop);
+}

@@ -1,0 +1,16 @@
+/* test.h - cmocka, with the headers that it wants before itself
+ *
+ * Every unit test includes this one, so that the order is right everywhere.
+ */
+#ifndef SCO_SUPPORT_TEST_H
+#define SCO_SUPPORT_TEST_H
+
+/* clang-format off */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+/* clang-format on */
+
+#endif

@@ -1,0 +1,55 @@
+# One program for each tests/unit/**/test_<file>.c, called
+# unit.<module>.<file>, and linked with that module, those below it and what
+# lies in tests/unit/support/. A test that stands in no module's folder is
+# linked with the whole core.
+
+if(NOT TARGET outside::cmocka)
+  message(STATUS "no cmocka: the unit tests are left out")
+  return()
+endif()
+
+# The helpers are linked with no module: whatever test uses one has the
+# modules that the helper calls.
+file(GLOB support_sources CONFIGURE_DEPENDS ${SCO_TEST_DIR}/unit/support/*.c)
+add_library(sco_test_support INTERFACE)
+if(support_sources)
+  add_library(sco_test_support_files STATIC ${support_sources})
+  sco_flags(sco_test_support_files)
+  target_include_directories(
+    sco_test_support_files PRIVATE ${SCO_TEST_DIR}/unit ${PROJECT_SOURCE_DIR})
+  target_link_libraries(sco_test_support_files PUBLIC outside::cmocka
+                                                      Threads::Threads)
+  target_link_libraries(sco_test_support INTERFACE sco_test_support_files)
+endif()
+target_include_directories(sco_test_support INTERFACE ${SCO_TEST_DIR}/unit)
+target_link_libraries(sco_test_support INTERFACE outside::cmocka)
+
+file(GLOB_RECURSE unit_sources CONFIGURE_DEPENDS
+     ${SCO_TEST_DIR}/unit/test_*.c)
+foreach(source IN LISTS unit_sources)
+  file(RELATIVE_PATH name ${SCO_TEST_DIR}/unit ${source})
+  string(REGEX REPLACE "\\.c$" "" name ${name})
+  string(REPLACE "/" "." name ${name})
+  string(REPLACE "test_" "" name ${name})
+  string(REGEX MATCH "^[a-z]+" module ${name})
+
+  add_executable(unit.${name} ${source})
+  if(module MATCHES "^(pybridge|module)$")
+    # These see <Python.h>, in the tests as in csrc/.
+    if(NOT TARGET sco_python OR NOT Python_Development.Embed_FOUND)
+      message(STATUS "unit.${name} needs libpython: left out")
+      set_target_properties(unit.${name} PROPERTIES EXCLUDE_FROM_ALL ON)
+      continue()
+    endif()
+    sco_flags(unit.${name} NO_PEDANTIC)
+    set(libraries sco_python Python::Python)
+  elseif(module IN_LIST SCO_CORE_MODULES)
+    sco_flags(unit.${name})
+    set(libraries sco_${module})
+  else()
+    sco_flags(unit.${name})
+    set(libraries sco_core)
+  endif()
+  target_link_libraries(unit.${name} PRIVATE sco_test_support ${libraries})
+  sco_add_test(unit.${name} unit.${name} LABEL unit)
+endforeach()
