@@ -25,6 +25,8 @@ ALL_PYTHONS ?= 0
 PORT ?= 5001
 HOST ?= 127.0.0.1
 export PORT HOST
+# For a build folder that is new; one that exists keeps its own.
+export CMAKE_GENERATOR ?= Ninja
 
 # Another CPython has an environment of its own beside the usual one.
 VENV := $(if $(PYTHON),build/venv-$(notdir $(PYTHON)),.venv)
@@ -127,7 +129,7 @@ test-c: test-c-dev test-c-asan test-c-tsan
 test-c-%: $(STAMPS)/test-packages
 	@$(SAY) "C tests, preset $*"
 	@$(call preset,$*)
-	@cd csrc && cmake --build --preset $* -- --quiet && ctest --preset $*
+	@cd csrc && cmake --build --preset $* && ctest --preset $*
 
 # The package alone; the real program on loopback; the real program against
 # what Microsoft's server answered.

@@ -3,7 +3,8 @@
     python3 benchmarks/load/run.py --seconds 2 --repeats 5 --out /tmp/bench
 
 See benchmarks/README.md for the method. Writes results.json, results.md and
-results.svg into the folder named by --out, and prints the tables.
+results.svg into the folder named by --out (build/bench), and prints the
+tables.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from rig import servers as catalogue
@@ -49,7 +51,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     add("--no-startup", action="store_true")
     add("--no-bursts", action="store_true")
     add("--no-idle", action="store_true")
-    add("--out", type=Path, default=Path("bench-results"))
+    add("--out", type=Path, default=REPOSITORY / "build" / "bench")
     add("--redraw", type=Path, metavar="RESULTS_JSON", help="measure nothing")
     add("--list", action="store_true", help="the servers' names")
     return parser.parse_args(argv)
@@ -80,7 +82,7 @@ def choose(args: argparse.Namespace) -> list[Server]:
     for other in args.also:
         label, _, other_command = other.partition("=")
         found += catalogue.scorehost(other_command, label)
-    makers = [
+    makers: list[tuple[list[str], Callable[[], list[Server]]]] = [
         (["floor-epoll", "floor-mhd"], lambda: catalogue.floors(cache)),
         (["microsoft"], lambda: catalogue.microsoft(cache, args.python)),
         (catalogue.PEER_NAMES, lambda: catalogue.peers(cache, args.python)),
@@ -111,6 +113,7 @@ def about(args: argparse.Namespace) -> dict[str, str]:
         "python": f"{python_version(args.python)} for the peers",
         "commit": commit or "none",
         "settings": f"{args.repeats} repetitions of {args.seconds} s, medians",
+        "load_before": f"{os.getloadavg()[0]:.2f} (others' work, before this began)",
     }
 
 

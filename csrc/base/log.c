@@ -203,7 +203,9 @@ pipe_write(int fd, struct sco_slice piece)
         return pipe_write_if_ready(fd, piece);
     }
     wrote = pwritev2(fd, &bytes, 1, /* offset: none */ -1, RWF_NOWAIT);
-    if (wrote < 0 && (errno == EOPNOTSUPP || errno == ENOSYS)) {
+    /* A sandbox may refuse what its profile does not know. */
+    if (wrote < 0 &&
+        (errno == EOPNOTSUPP || errno == ENOSYS || errno == EPERM)) {
         atomic_store_explicit(&writer.no_nowait, true, memory_order_relaxed);
         return pipe_write_if_ready(fd, piece);
     }

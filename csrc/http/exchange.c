@@ -231,6 +231,18 @@ count_body(struct sco_exchange *ex, size_t length)
            || ex->body_bytes - most <= BODY_EXCESS_BYTES;
 }
 
+/* Whether a piece of a chunked body begins too early. 1.0.1 takes the LF that
+ * ends a chunk's extension for the first byte of its data; a sound request is
+ * then refused by itself, but one whose length is wrong by one comes through.
+ * Pieces that do not begin a chunk stand at the begin of the buffer, behind
+ * the head, so there is always a byte before. */
+static bool
+begins_early(const struct sco_exchange *ex, struct sco_slice bytes)
+{
+    return ex->head.chunked && bytes.data[0] == '\n'
+           && bytes.data[-1] == '\r';
+}
+
 /* A piece of the body. */
 static enum MHD_Result
 on_body(struct sco_exchange *ex, struct sco_slice bytes)
@@ -240,6 +252,9 @@ on_body(struct sco_exchange *ex, struct sco_slice bytes)
 
     http->app_called = true;
     connection->progress_ns = sco_loop_now_ns(http->loop);
+    if (begins_early(ex, bytes) && !ex->refused) {
+        refuse(ex, 400, "The request body is malformed.");
+    }
     if (!count_body(ex, bytes.len) || ex->is_cut) {
         return MHD_NO;
     }

@@ -164,12 +164,38 @@ add_fields(struct sco_exchange *ex, struct MHD_Response *response,
     return true;
 }
 
+/* A stream of unknown length that nobody will read. The library (0.9) would
+ * end it with a last chunk where no body may stand, so it is made an empty
+ * body, which says "Content-Length: 0". */
+static struct MHD_Response *
+make_unread(struct sco_exchange *ex, const struct sco_http_reply *reply)
+{
+    const struct sco_http_reply empty = { .status = reply->status };
+
+    if (reply->stream->release != NULL) {
+        reply->stream->release(reply->stream->arg);
+    }
+    return make_body(ex, &empty);
+}
+
+/* The reply without its fields. */
+static struct MHD_Response *
+make_response(struct sco_exchange *ex, const struct sco_http_reply *reply)
+{
+    if (reply->stream == NULL) {
+        return make_body(ex, reply);
+    }
+    if (reply->stream_bytes < 0
+        && sco_slice_equal(ex->head.method, SCO_SLICE("HEAD"))) {
+        return make_unread(ex, reply);
+    }
+    return make_stream(ex, reply);
+}
+
 bool
 sco_reply_make(struct sco_exchange *ex, const struct sco_http_reply *reply)
 {
-    struct MHD_Response *response = reply->stream != NULL
-                                        ? make_stream(ex, reply)
-                                        : make_body(ex, reply);
+    struct MHD_Response *response = make_response(ex, reply);
 
     if (response == NULL) {
         return false;

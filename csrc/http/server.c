@@ -26,6 +26,14 @@
 /* Runs of one turn; then the loop looks at its other descriptors. */
 enum { RUNS_MAX = 32 };
 
+/* What 1.0 knows and the headers of 0.9 do not: MHD_USE_NO_THREAD_SAFETY and
+ * MHD_OPTION_CLIENT_DISCIPLINE_LVL. */
+enum {
+    NO_THREAD_SAFETY = 1 << 19,
+    DISCIPLINE_LEVEL = 38,
+    DISCIPLINE_HIGHEST = 3,
+};
+
 /* The library's own limit lies above ours, which counts a connection until
  * it is freed. */
 enum { CONNECTIONS_SPARE = 64 };
@@ -126,27 +134,36 @@ keep_escapes(void *arg, struct MHD_Connection *mhd, char *text)
     return strlen(text);
 }
 
-/* Starts the daemon; NULL when the library does not want to. */
+/* The daemon's flags. One that is new in 1.0 has it not defer what is done by
+ * threads that it does not have. */
+static unsigned
+daemon_flags(const struct sco_http *http)
+{
+    unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET
+                     | MHD_ALLOW_SUSPEND_RESUME;
+
+    return http->is_lenient ? flags : flags | NO_THREAD_SAFETY;
+}
+
+/* Starts the daemon; NULL when the library does not want to. Which library
+ * it is shows when it runs, so the last option is one or the end. */
 static struct MHD_Daemon *
 daemon_start(struct sco_http *http)
 {
     unsigned connections =
         (unsigned)http->limits.max_connections + CONNECTIONS_SPARE;
+    int strictness = http->is_lenient ? MHD_OPTION_END : DISCIPLINE_LEVEL;
 
     return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME,
-        /* port */ 0, /* accept policy */ NULL, NULL, sco_exchange_on_access,
-        http, /* options: */
-#if MHD_VERSION >= 0x01000000
-        MHD_OPTION_CLIENT_DISCIPLINE_LVL, 3,
-#endif
+        daemon_flags(http), /* port */ 0, /* accept policy */ NULL, NULL,
+        sco_exchange_on_access, http, /* options: */
         MHD_OPTION_CONNECTION_LIMIT, connections,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SCO_POOL_BYTES,
         MHD_OPTION_URI_LOG_CALLBACK, sco_exchange_on_target, http,
         MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
         MHD_OPTION_NOTIFY_COMPLETED, sco_exchange_on_completed, http,
         MHD_OPTION_NOTIFY_CONNECTION, sco_exchange_on_connection, http,
-        MHD_OPTION_END);
+        strictness, DISCIPLINE_HIGHEST, MHD_OPTION_END);
 }
 
 /* Starts the daemon and watches its epoll set in our loop. */

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "pybridge/call_object.h"
 #include "pybridge/errors.h"
+#include "pybridge/json.h"
 #include "pybridge/reply.h"
 
 #include <sched.h>
@@ -137,22 +138,34 @@ give_result(struct sco_scorer *scorer, PyObject *result, uint64_t run_ns)
         .run_ns = run_ns,
         .stream_bytes = -1,
     };
-    PyObject *text; /* ASCII */
+    struct sco_slice body = SCO_SLICE("{}");
 
-    if (result == Py_None) {
-        sco_reply_plain(scorer->sink, &head, SCO_SLICE("{}"));
-        return 0;
-    }
-    text = sco_encode(&scorer->encoder, result);
-    if (text == NULL) {
+    if (result != Py_None && !sco_encode(&scorer->encoder, result, &body)) {
         return give_finished(scorer, result, run_ns);
     }
-    sco_reply_plain(
-        scorer->sink, &head,
-        (struct sco_slice){ (const char *)PyUnicode_1BYTE_DATA(text),
-                            (size_t)PyUnicode_GET_LENGTH(text) });
-    Py_DECREF(text);
+    sco_reply_plain(scorer->sink, &head, body);
+    sco_encoder_clear(&scorer->encoder);
     return 0;
+}
+
+/* Gives {"message": ...}. */
+static int
+give_message(struct sco_scorer *scorer, const struct sco_reply_head *head,
+             PyObject *message)
+{
+    struct sco_text *text = &scorer->encoder.text;
+    bool whole;
+
+    sco_text_add(text, SCO_SLICE("{\"message\": "));
+    whole = sco_json_write(text, message);
+    sco_text_add_char(text, '}');
+    if (whole && !text->failed) {
+        sco_reply_plain(scorer->sink, head, sco_text_slice(text));
+    } else {
+        PyErr_NoMemory();
+    }
+    sco_encoder_clear(&scorer->encoder);
+    return PyErr_Occurred() != NULL ? -1 : 0;
 }
 
 /* The body is no UTF-8: the client is told what Python says to that. */
@@ -161,9 +174,7 @@ give_undecodable(struct sco_scorer *scorer)
 {
     const struct sco_reply_head head = { .status = 400, .stream_bytes = -1 };
     PyObject *raised = PyErr_GetRaisedException(); /* new */
-    PyObject *message = NULL;
-    PyObject *quoted = NULL;
-    PyObject *body = NULL;
+    PyObject *message;
     int result = -1;
 
     if (!PyErr_GivenExceptionMatches(raised, PyExc_UnicodeDecodeError)) {
@@ -173,21 +184,9 @@ give_undecodable(struct sco_scorer *scorer)
     message =
         PyUnicode_FromFormat("Input cannot be decoded as UTF-8: %S", raised);
     if (message != NULL) {
-        quoted = sco_encode_str(&scorer->encoder, message);
+        result = give_message(scorer, &head, message);
+        Py_DECREF(message);
     }
-    if (quoted != NULL) {
-        body = PyUnicode_FromFormat("{\"message\": %U}", quoted);
-    }
-    if (body != NULL) {
-        sco_reply_plain(
-            scorer->sink, &head,
-            (struct sco_slice){ (const char *)PyUnicode_1BYTE_DATA(body),
-                                (size_t)PyUnicode_GET_LENGTH(body) });
-        result = 0;
-    }
-    Py_XDECREF(body);
-    Py_XDECREF(quoted);
-    Py_XDECREF(message);
     Py_DECREF(raised);
     return result;
 }

@@ -1,6 +1,9 @@
 #include "pybridge/encode.h"
 
-#include <stdbool.h>
+#include "pybridge/json.h"
+
+/* A text that was larger is not kept for the next. */
+enum { KEPT_BYTES = 64 * 1024 };
 
 /* Makes a c_make_encoder as json.JSONEncoder().iterencode() makes its own,
  * except that `markers` is kept: it is empty again after each success. */
@@ -39,20 +42,22 @@ done:
 int
 sco_encoder_init(struct sco_encoder *out)
 {
-    struct sco_encoder encoder = { 0 };
+    struct sco_encoder encoder = { .text = { .data = NULL } };
     PyObject *module = PyImport_ImportModule("json.encoder");
+    PyObject *quote;
 
     *out = encoder;
     if (module == NULL) {
         return -1;
     }
-    encoder.quote = PyObject_GetAttrString(module, "encode_basestring_ascii");
+    quote = PyObject_GetAttrString(module, "encode_basestring_ascii");
     encoder.markers = PyDict_New();
     encoder.zero = PyLong_FromLong(0);
     encoder.empty = PyUnicode_FromString("");
-    if (encoder.quote != NULL && encoder.markers != NULL) {
-        encoder.encode = make_encoder(module, encoder.quote, encoder.markers);
+    if (quote != NULL && encoder.markers != NULL) {
+        encoder.encode = make_encoder(module, quote, encoder.markers);
     }
+    Py_XDECREF(quote);
     Py_DECREF(module);
     if (PyErr_Occurred() != NULL) {
         sco_encoder_finish(&encoder);
@@ -65,11 +70,23 @@ sco_encoder_init(struct sco_encoder *out)
 void
 sco_encoder_finish(struct sco_encoder *encoder)
 {
-    Py_CLEAR(encoder->quote);
+    sco_text_finish(&encoder->text);
+    Py_CLEAR(encoder->last);
     Py_CLEAR(encoder->encode);
     Py_CLEAR(encoder->markers);
     Py_CLEAR(encoder->zero);
     Py_CLEAR(encoder->empty);
+}
+
+void
+sco_encoder_clear(struct sco_encoder *encoder)
+{
+    Py_CLEAR(encoder->last);
+    if (encoder->text.room > KEPT_BYTES) {
+        sco_text_finish(&encoder->text);
+    } else {
+        sco_text_clear(&encoder->text);
+    }
 }
 
 /* Whether json.dumps() writes this type by itself and no subclass of it has
@@ -78,8 +95,8 @@ static bool
 is_plain(PyObject *result)
 {
     return PyDict_CheckExact(result) || PyList_CheckExact(result)
-           || PyTuple_CheckExact(result) || PyFloat_CheckExact(result)
-           || PyLong_CheckExact(result) || PyBool_Check(result);
+           || PyTuple_CheckExact(result) || PyLong_CheckExact(result)
+           || PyFloat_CheckExact(result);
 }
 
 /* The encoder's pieces as one string. It gives a tuple of one piece from
@@ -111,20 +128,14 @@ encode_container(struct sco_encoder *encoder, PyObject *result)
     return text;
 }
 
-PyObject *
-sco_encode_str(struct sco_encoder *encoder, PyObject *text)
-{
-    return PyObject_CallOneArg(encoder->quote, text);
-}
-
-PyObject *
-sco_encode(struct sco_encoder *encoder, PyObject *result)
+/* By way of the json module, into `encoder->last`. */
+static bool
+encode_by_module(struct sco_encoder *encoder, PyObject *result,
+                 struct sco_slice *out)
 {
     PyObject *text = NULL;
 
-    if (PyUnicode_CheckExact(result)) {
-        text = sco_encode_str(encoder, result);
-    } else if (encoder->encode != NULL && is_plain(result)) {
+    if (encoder->encode != NULL && is_plain(result)) {
         text = encode_container(encoder, result);
     }
     if (text != NULL
@@ -133,5 +144,23 @@ sco_encode(struct sco_encoder *encoder, PyObject *result)
         Py_CLEAR(text);
     }
     PyErr_Clear();
-    return text;
+    if (text == NULL) {
+        return false;
+    }
+    Py_XSETREF(encoder->last, text);
+    out->data = (const char *)PyUnicode_1BYTE_DATA(text);
+    out->len = (size_t)PyUnicode_GET_LENGTH(text);
+    return true;
+}
+
+bool
+sco_encode(struct sco_encoder *encoder, PyObject *result,
+           struct sco_slice *out)
+{
+    if (sco_json_write(&encoder->text, result)) {
+        *out = sco_text_slice(&encoder->text);
+        return true;
+    }
+    sco_text_clear(&encoder->text);
+    return encode_by_module(encoder, result, out);
 }

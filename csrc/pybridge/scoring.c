@@ -4,6 +4,21 @@
 
 enum { LOGGING_INFO = 20 }; /* logging.INFO */
 
+/* Adds the mode to the documents: the host lets HEAD and OPTIONS through to
+ * a script in raw mode. */
+static int
+add_mode(PyObject *object, PyObject *documents)
+{
+    PyObject *mode = PyObject_GetAttrString(object, "mode");
+    PyObject *bytes = mode == NULL ? NULL : PyUnicode_AsUTF8String(mode);
+    int failed =
+        bytes == NULL || PyDict_SetItemString(documents, "mode", bytes) < 0;
+
+    Py_XDECREF(bytes);
+    Py_XDECREF(mode);
+    return failed ? -1 : 0;
+}
+
 /* Points `out->documents` into a copy of Scoring.swaggers. The copy is ours
  * alone, so its strings and bytes stay where they are. */
 static int
@@ -23,7 +38,7 @@ read_documents(PyObject *object, struct sco_scoring *out)
     }
     out->swaggers = PyDict_Copy(swaggers);
     Py_DECREF(swaggers);
-    if (out->swaggers == NULL) {
+    if (out->swaggers == NULL || add_mode(object, out->swaggers) < 0) {
         return -1;
     }
     /* One more than needed: an empty dict is no allocation of nothing. */

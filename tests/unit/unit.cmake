@@ -9,20 +9,20 @@ if(NOT TARGET outside::cmocka)
 endif()
 
 # The helpers are linked with no module: whatever test uses one has the
-# modules that the helper calls.
+# modules that the helper calls. The linker is given them first.
 file(GLOB support_sources CONFIGURE_DEPENDS ${SCO_TEST_DIR}/unit/support/*.c)
-add_library(sco_test_support INTERFACE)
 if(support_sources)
-  add_library(sco_test_support_files STATIC ${support_sources})
-  sco_flags(sco_test_support_files)
-  target_include_directories(
-    sco_test_support_files PRIVATE ${SCO_TEST_DIR}/unit ${PROJECT_SOURCE_DIR})
-  target_link_libraries(sco_test_support_files PUBLIC outside::cmocka
-                                                      Threads::Threads)
-  target_link_libraries(sco_test_support INTERFACE sco_test_support_files)
+  add_library(sco_test_support STATIC ${support_sources})
+  sco_flags(sco_test_support)
+  set(scope PUBLIC)
+else()
+  add_library(sco_test_support INTERFACE)
+  set(scope INTERFACE)
 endif()
-target_include_directories(sco_test_support INTERFACE ${SCO_TEST_DIR}/unit)
-target_link_libraries(sco_test_support INTERFACE outside::cmocka)
+target_include_directories(sco_test_support ${scope} ${SCO_TEST_DIR}/unit
+                                                     ${PROJECT_SOURCE_DIR})
+target_link_libraries(sco_test_support ${scope} outside::cmocka
+                                                Threads::Threads)
 
 file(GLOB_RECURSE unit_sources CONFIGURE_DEPENDS
      ${SCO_TEST_DIR}/unit/test_*.c)

@@ -131,13 +131,18 @@ take_heads(struct conn *conn)
     return true;
 }
 
+static size_t
+least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 /* Reads on while the kernel fills what it is given. False: drop. */
 static bool
 take_body(struct conn *conn)
 {
     while (conn->body_left > 0) {
-        size_t want = conn->body_left < SCRATCH_BYTES ? conn->body_left
-                                                      : SCRATCH_BYTES;
+        size_t want = least(conn->body_left, SCRATCH_BYTES);
         ssize_t got = recv(conn->fd, scratch, want, 0);
 
         if (got < 0) {

@@ -34,9 +34,7 @@ def _script(name: str) -> Path:
 
 
 LOADS = [
-    Load(
-        "noop", "no-op run()", _script("noop.py"), ROW, "ok", (1, 16, 64, 250), floors=True
-    ),
+    Load("noop", "no-op run()", _script("noop.py"), ROW, "ok", (1, 16, 64, 250), floors=True),
     Load(
         "json",
         "JSON run(): loads, row sums, dumps",

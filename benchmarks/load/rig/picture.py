@@ -16,7 +16,7 @@ from rig.results import Results
 
 WIDTH = 1040
 COLUMN = WIDTH // 2
-LABELS = 210
+LABELS = 230
 RIGHT = 78
 ROW = 21
 HEAD = 50
@@ -126,9 +126,7 @@ def _text(x: float, y: float, words: str, style: str = "", anchor: str = "start"
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, style: str) -> str:
-    return (
-        f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{style}"/>'
-    )
+    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{style}"/>'
 
 
 def _figure(value: float) -> str:

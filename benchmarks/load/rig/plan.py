@@ -9,7 +9,6 @@ are measured with one server on the machine at a time.
 import os
 import socket
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -37,9 +36,7 @@ BUSY_BESIDE_IDLE = 16
 BURSTS = (128, 256)
 SAME_CPU_CONNECTIONS = (1, 64)
 MEMORY_REQUESTS = 200
-ONE_THREAD = {
-    name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-}
+ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
 
 
 @dataclass(frozen=True)
@@ -117,7 +114,8 @@ class Bench:
             **server.env,
             "BENCH_SCRIPT": str(load.script),
         }
-        folder = Path(tempfile.mkdtemp(prefix=f"{server.name}-", dir=self.options.logs))
+        folder = self.options.logs / "cwd" / server.name
+        folder.mkdir(parents=True, exist_ok=True)
         log = self.options.logs / f"{server.name}-{load.name}.log"
         tree = Tree(server.argv(load, port), env, cpus, log, folder)
         self.results.about["cpu_accounting"] = tree.method
@@ -172,9 +170,9 @@ class Bench:
             for server in self.servers:
                 if not server.serves(load):
                     continue
-                running = self._launch(server, load, {self.options.server_cpu})
-                stack.callback(running.tree.stop)
                 try:
+                    running = self._launch(server, load, {self.options.server_cpu})
+                    stack.callback(running.tree.stop)
                     wait_ready(running.tree, running.port)
                     check_answer(running.port, load, constant=server.kind == "floor")
                 except (ServerFailed, OSError, ValueError) as error:
@@ -289,9 +287,7 @@ class Bench:
                 self._failed(running.server, f"{count} ready at once", error)
                 continue
             name = running.server.name
-            self.results.bursts.append(
-                Ready(name, repeat, seen.sent, seen.answered, seen.seconds)
-            )
+            self.results.bursts.append(Ready(name, repeat, seen.sent, seen.answered, seen.seconds))
             if seen.answered != seen.sent:
                 say(f"  {name}: {seen.answered} of {seen.sent} answered")
         running.tree.settle()

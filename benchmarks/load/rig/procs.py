@@ -11,11 +11,14 @@ A process belongs to a tree when it descends from the tree's root or is in
 the session that the root opened. Everything is ended by its pid.
 """
 
+import contextlib
 import ctypes
+import mmap
 import os
 import re
 import resource
 import signal
+import struct
 import subprocess
 import time
 from collections.abc import Callable
@@ -27,6 +30,7 @@ PR_SET_CHILD_SUBREAPER = 36
 TICK = os.sysconf("SC_CLK_TCK")
 LIBC = ctypes.CDLL(None, use_errno=True)
 STOP_SECONDS = 5.0
+CLOCK = struct.Struct("d")
 MAPPING = re.compile(r"^[0-9a-f]+-[0-9a-f]+ \S+ ([0-9a-f]+) (\S+) (\d+)")
 
 
@@ -99,9 +103,7 @@ class CgroupAccounting(Accounting):
         super().__init__()
         self._folder = folder
         self._version = version
-        self.method = (
-            "cgroup cpuacct.usage" if version == 1 else "cgroup v2 cpu.stat usage_usec"
-        )
+        self.method = "cgroup cpuacct.usage" if version == 1 else "cgroup v2 cpu.stat usage_usec"
         folder.mkdir()
 
     def enter(self) -> None:
@@ -232,9 +234,20 @@ class Tree:
         self._accounting = accounting()
         self.method = self._accounting.method
         self.log = log
-        with log.open("wb") as output:
-            self.begun = time.monotonic()
-            self._process = subprocess.Popen(
+        clock = mmap.mmap(-1, CLOCK.size)  # shared with the child
+        try:
+            self._process = self._spawn(argv, env, self._in_child(cpus, clock), cwd)
+        except OSError:
+            self._accounting.close()
+            raise
+        self.root = self._process.pid
+        self.begun: float = CLOCK.unpack_from(clock)[0]
+
+    def _spawn(
+        self, argv: list[str], env: dict[str, str], prepare: Callable[[], None], cwd: Path
+    ) -> subprocess.Popen[bytes]:
+        with self.log.open("wb") as output:
+            return subprocess.Popen(
                 argv,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -242,15 +255,16 @@ class Tree:
                 cwd=cwd,
                 env=env,
                 start_new_session=True,
-                preexec_fn=self._in_child(cpus),
+                preexec_fn=prepare,
             )
-        self.root = self._process.pid
 
-    def _in_child(self, cpus: set[int]) -> Callable[[], None]:
+    def _in_child(self, cpus: set[int], clock: mmap.mmap) -> Callable[[], None]:
         def prepare() -> None:
             LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             os.sched_setaffinity(0, cpus)
             self._accounting.enter()
+            # Only now: moving into a cgroup can take the kernel 20 ms.
+            CLOCK.pack_into(clock, 0, time.monotonic())
 
         return prepare
 
@@ -281,10 +295,8 @@ class Tree:
     def signal(self, number: int) -> None:
         """Sends a signal to each process of the tree, by pid."""
         for pid in self.pids():
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
-            except ProcessLookupError:
-                pass
 
     def memory(self) -> Memory:
         """As it stands now."""
@@ -306,10 +318,8 @@ class Tree:
             self._process.poll()
             time.sleep(0.02)
         for pid in {*self.pids(), *[pid for pid in members if self._ours(pid)]}:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         self._process.wait()
         self._reap()
         self._accounting.close()
@@ -325,7 +335,5 @@ class Tree:
         """Waits for orphans that came to this process."""
         for stat in tree_stats(self.root):
             if stat.parent == os.getpid():
-                try:
+                with contextlib.suppress(ChildProcessError):
                     os.waitpid(stat.pid, 0)
-                except ChildProcessError:
-                    pass

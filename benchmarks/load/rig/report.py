@@ -59,8 +59,7 @@ def _cells(results: Results, load: str, layout: str) -> dict[int, list[list[str]
     tables: dict[int, list[list[str]]] = {}
     for connections in sorted({run.connections for run in results.runs}):
         cells = [
-            (server, results.cell(server, load, connections, layout))
-            for server in results.titles
+            (server, results.cell(server, load, connections, layout)) for server in results.titles
         ]
         found = [(server, cell) for server, cell in cells if cell]
         found.sort(key=lambda pair: middle(pair[1], lambda run: run.cpu_us) or 0.0)
@@ -143,7 +142,8 @@ def _target_table(results: Results, table: Table, heading: str) -> list[str]:
 
 def _about(results: Results) -> str:
     about = results.about
-    keys = ["started", "machine", "python", "commit", "settings", "cpu_accounting"]
+    keys = ["started", "machine", "python", "commit", "settings", "load_before"]
+    keys += ["cpu_accounting", "finished"]
     return "\n".join(f"- {key}: {about[key]}" for key in keys if key in about)
 
 

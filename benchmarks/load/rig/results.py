@@ -113,9 +113,7 @@ def middle(rows: Iterable[Any], of: Callable[[Any], float]) -> float | None:
     return median(values) if values else None
 
 
-def paired(
-    ours: list[Any], theirs: list[Any], of: Callable[[Any, Any], float]
-) -> list[float]:
+def paired(ours: list[Any], theirs: list[Any], of: Callable[[Any, Any], float]) -> list[float]:
     """One value for each repetition that both have: they ran in the same
     minute, so what the machine did to one it did to the other."""
     by_repeat = {row.repeat: row for row in theirs}

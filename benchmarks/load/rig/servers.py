@@ -1,5 +1,6 @@
 """How each server is started, and what may be asked of it."""
 
+import os
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -36,6 +37,8 @@ def scorehost(command: str, prefix: str = "scorehost") -> list[Server]:
     """Ours three times: two kinds of worker, and as it ships beside
     Microsoft's server, which logs."""
     words = shlex.split(command)
+    if "/" in words[0]:  # the server runs in a folder of its own
+        words[0] = os.path.abspath(words[0])
 
     def argv(kind: str, *more: str) -> Argv:
         def build(load: Load, port: int) -> list[str]:

@@ -31,8 +31,9 @@ capture(struct captured *captured, int fd, int ours, int theirs)
     captured->read_fd = ours;
     captured->text = calloc(1, READ_MAX);
     captured->len = 0;
-    assert_non_null(captured->text);
-    assert_int_equal(dup2(theirs, fd), fd);
+    if (captured->text == NULL || theirs < 0 || dup2(theirs, fd) < 0) {
+        abort();
+    }
     assert_int_equal(close(theirs), 0);
 }
 
@@ -63,7 +64,9 @@ read_once(struct captured *captured)
 static void
 release(struct captured *captured)
 {
-    (void)dup2(captured->saved_fd, captured->fd);
+    if (captured->saved_fd < 0 || dup2(captured->saved_fd, captured->fd) < 0) {
+        abort();
+    }
     (void)close(captured->saved_fd);
 }
 
@@ -109,28 +112,30 @@ write_lines(int fd, char name, size_t count, size_t len)
     sco_text_finish(&line);
 }
 
-/* How many lines of `name` there are; -1 when one is torn or misplaced. */
+/* How many lines of `name` there are; -1 when one is torn or misplaced. It
+ * knows the end, since a sanitizer has str... functions look for it. */
 static int
 lines_in_order(const char *text, char name, size_t len)
 {
+    const char *end = text + strlen(text);
     int count = 0;
 
-    while (*text != '\0') {
-        const char *end = strchr(text, '\n');
+    while (text < end) {
+        const char *next = memchr(text, '\n', (size_t)(end - text));
         char expected[16];
 
-        if (end == NULL) {
+        if (next++ == NULL) {
             return -1;
         }
         (void)snprintf(expected, sizeof(expected), "%c %06d ", name, count);
         if (*text == name) {
-            if ((size_t)(end + 1 - text) != len ||
-                strncmp(text, expected, 9) != 0) {
+            if ((size_t)(next - text) != len ||
+                memcmp(text, expected, 9) != 0) {
                 return -1;
             }
             count++;
         }
-        text = end + 1;
+        text = next;
     }
     return count;
 }
@@ -501,7 +506,9 @@ test_a_closed_stream(void **state)
     write_lines(STDERR_FILENO, 'e', 10, 100);
     sco_log_stop(10000);
     write_lines(STDERR_FILENO, 'e', 10, 100);
-    assert_int_equal(dup2(saved_fd, STDERR_FILENO), STDERR_FILENO);
+    if (saved_fd < 0 || dup2(saved_fd, STDERR_FILENO) < 0) {
+        abort();
+    }
     assert_int_equal(close(saved_fd), 0);
 }
 
@@ -517,26 +524,23 @@ write_from_thread(void *arg)
 static void
 write_from_outside(void *arg)
 {
-    char line[80];
+    char line[128];
 
-    (void)arg;
-    memset(line, '-', sizeof(line));
-    line[0] = 'x';
-    line[sizeof(line) - 1] = '\n';
     for (int i = 0; i < 2000; i++) {
-        (void)!write(STDOUT_FILENO, line, sizeof(line));
+        (void)snprintf(line, sizeof(line), "%c %06d %090d\n",
+                       *(const char *)arg, i, 0);
+        (void)!write(STDOUT_FILENO, line, 100);
     }
 }
 
 static void
 test_no_line_is_torn_by_another(void **state)
 {
-    static const char names[] = "abc";
+    static const char names[] = "abcx";
     struct captured out;
     struct sco_error err;
     pthread_t threads[4];
-    size_t expected = (size_t)2000 * (3 * 100 + 80);
-    size_t from_outside = 0;
+    size_t expected = (size_t)2000 * 4 * 100;
 
     (void)state;
     capture_pipe(&out, STDOUT_FILENO);
@@ -555,13 +559,9 @@ test_no_line_is_torn_by_another(void **state)
     }
     sco_log_stop(10000);
     read_rest(&out);
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 4; i++) {
         assert_int_equal(lines_in_order(out.text, names[i], 100), 2000);
     }
-    for (const char *at = out.text; *at != '\0'; at = strchr(at, '\n') + 1) {
-        from_outside += strspn(at, "x-") == 79 && at[79] == '\n' ? 1 : 0;
-    }
-    assert_int_equal(from_outside, 2000);
     captured_finish(&out);
 }
 

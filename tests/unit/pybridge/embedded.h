@@ -30,7 +30,7 @@ static const char embedded_package[] =
     "unraised = []\n"
     "sys.unraisablehook = lambda a: unraised.append(a.exc_type.__name__)\n"
     "class Scoring:\n"
-    "    fast = True\n"
+    "    mode, fast = 'plain', True\n"
     "    parameter = 'data'\n"
     "    def __init__(self, run):\n"
     "        self.run = run\n"
@@ -97,10 +97,20 @@ py_assert(const char *text)
 static inline int
 embedded_start(void **state)
 {
+    PyPreConfig before;
     PyConfig config;
     PyStatus status;
 
     (void)state;
+    PyPreConfig_InitIsolatedConfig(&before);
+    before.utf8_mode = 1;
+#ifdef __SANITIZE_ADDRESS__
+    before.allocator = PYMEM_ALLOCATOR_MALLOC; /* one that it sees */
+#endif
+    status = Py_PreInitialize(&before);
+    if (PyStatus_Exception(status)) {
+        return -1;
+    }
     PyConfig_InitIsolatedConfig(&config);
     status = Py_InitializeFromConfig(&config);
     PyConfig_Clear(&config);

@@ -66,7 +66,7 @@ test_loads(void **state)
     assert_int_equal(begin("run = lambda data: 1", "{\"a\": [1]}", &err),
                      SCO_OK);
     runner->documents(runner->arg, &documents, &count);
-    assert_int_equal(count, 2);
+    assert_int_equal(count, 3);
     assert_true(sco_slice_equal(documents[1].name, SCO_SLICE("3")));
     finish();
     py_assert("boots == [({'a': [1]}, False)]");

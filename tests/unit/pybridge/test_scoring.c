@@ -10,11 +10,14 @@ test_reads(void **state)
     embedded_script("run = lambda data: data", &scoring);
     assert_true(scoring.fast);
     assert_null(scoring.stream_failed);
-    assert_int_equal(scoring.document_count, 2);
+    assert_int_equal(scoring.document_count, 3);
     assert_true(sco_slice_equal(scoring.documents[0].name, SCO_SLICE("2")));
     assert_true(
         sco_slice_equal(scoring.documents[0].body, SCO_SLICE("{\"two\": 2}")));
     assert_true(sco_slice_equal(scoring.documents[1].name, SCO_SLICE("3")));
+    assert_true(sco_slice_equal(scoring.documents[2].name, SCO_SLICE("mode")));
+    assert_true(
+        sco_slice_equal(scoring.documents[2].body, SCO_SLICE("plain")));
 
     /* What the script does to its dict is no concern of ours. */
     py_run("scoring.swaggers.clear()\n");

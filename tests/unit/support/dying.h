@@ -22,7 +22,9 @@ dies(void (*body)(void))
     if (child == 0) {
         int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
-        (void)dup2(nowhere, STDERR_FILENO);
+        if (nowhere < 0 || dup2(nowhere, STDERR_FILENO) < 0) {
+            _exit(1);
+        }
         (void)setrlimit(RLIMIT_CORE, &no_core);
         body();
         _exit(0);

@@ -1,0 +1,1 @@
+"""The real `azmlinfsrv` on loopback, as clients and operators see it."""

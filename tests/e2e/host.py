@@ -1,0 +1,395 @@
+"""A running `azmlinfsrv`: how a test starts it, asks it, looks at it and ends it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Union
+
+from .wire import Address, Connection, Headers, Response, request, until
+
+SHARED_SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
+OWN_SCRIPTS = Path(__file__).resolve().parent / "scripts"
+
+#: A host that lives longer than this is killed: the test hangs.
+LIFE_S = 150.0
+
+READY = "ready for serving traffic"
+
+_LINE = re.compile(
+    r"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) (?P<level>[DIWEC]) "
+    r"\[(?P<pid>\d+)\] (?P<logger>[\w.]+) - (?P<text>.*)"
+)
+
+
+def command() -> list[str]:
+    """The program under test."""
+    given = os.environ.get("SCOREHOST_COMMAND")
+    if given:
+        return shlex.split(given)
+    script = Path(sys.executable).parent / "azmlinfsrv"
+    if script.exists():
+        return [str(script)]
+    return [sys.executable, "-m", "scorehost.azmlinfsrv"]
+
+
+class Port:
+    """A free port of loopback, kept from others while it is ours.
+
+    It stays bound without listening; the host can bind to it all the same.
+    """
+
+    def __init__(self, family: int = socket.AF_INET) -> None:
+        self._sock = socket.socket(family)
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._sock.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
+        self.number: int = self._sock.getsockname()[1]
+
+    def close(self) -> None:
+        """Let others have it."""
+        self._sock.close()
+
+
+class Line:
+    """One line of a log, in the form that all have."""
+
+    def __init__(self, text: str) -> None:
+        parts = _LINE.fullmatch(text)
+        self.raw = text
+        self.is_log = parts is not None
+        self.time, self.level, pid, self.logger, self.text = (
+            parts.groups() if parts else ("", "", "0", "", text)
+        )
+        self.pid = int(pid)
+
+    def __repr__(self) -> str:
+        return self.raw
+
+
+class Later:
+    """A request that is on its way, and its answer."""
+
+    def __init__(self, connection: Connection, method: str) -> None:
+        self.connection = connection
+        self.method = method
+
+    def result(self) -> Response:
+        """Wait for the answer."""
+        with self.connection:
+            return self.connection.response(self.method)
+
+    def is_answered(self, within_s: float = 0.0) -> bool:
+        """Tell whether the answer is there, or comes within that time."""
+        return self.connection.has_answer(within_s)
+
+
+class Host:
+    """One start of the program, in a folder of its own."""
+
+    def __init__(
+        self,
+        folder: Path,
+        script: str = "",
+        *arguments: str,
+        env: Union[Mapping[str, Union[str, None]], None] = None,
+        files: Union[Mapping[str, Union[str, bytes]], None] = None,
+        copies: Sequence[str] = (),
+        listen: Sequence[str] = ("--host", "127.0.0.1"),
+        port: bool = True,
+    ) -> None:
+        self.folder = folder
+        self.app = folder / "app"
+        self.app.mkdir(parents=True)
+        for name in (script, *copies):
+            self._copy(name)
+        for name, content in (files or {}).items():
+            path = self.app / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        self.ports = [Port(), Port()]
+        self.port = self.ports[0].number
+        self.health_port = self.ports[1].number
+        self.address: Address = ("127.0.0.1", self.port)
+        entry = ["--entry_script", Path(script).name] if script else []
+        own_port = ["--port", str(self.port)] if port else []
+        self.arguments = [*command(), *entry, *own_port, *listen, *map(self._fill, arguments)]
+        self.env = self._environment(env or {})
+        self.process = self._start()
+        self._timer = threading.Timer(LIFE_S, self.kill)
+        self._timer.daemon = True
+        self._timer.start()
+
+    # Beginning
+
+    def _copy(self, name: str) -> None:
+        if not name:
+            return
+        place = OWN_SCRIPTS if (OWN_SCRIPTS / name).exists() else SHARED_SCRIPTS
+        source = place / name
+        if source.is_dir():
+            shutil.copytree(source, self.app, dirs_exist_ok=True)
+        else:
+            shutil.copy(source, self.app / source.name)
+
+    def _fill(self, text: str) -> str:
+        return (
+            text.replace("{app}", str(self.app))
+            .replace("{port}", str(self.port))
+            .replace("{health_port}", str(self.health_port))
+        )
+
+    def _environment(self, more: Mapping[str, Union[str, None]]) -> dict[str, str]:
+        kept = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "ASAN_OPTIONS")
+        env = {name: os.environ[name] for name in kept if name in os.environ}
+        env.update(HOME=str(self.folder), LANG="C.UTF-8", PYTHONDONTWRITEBYTECODE="1")
+        for name, value in more.items():
+            if value is not None:
+                env[name] = self._fill(value)
+            else:
+                env.pop(name, None)
+        return env
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        # It must not outlive us, however we end.
+        guard = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+        with (
+            open(self.folder / "stdout", "ab") as out,
+            open(self.folder / "stderr", "ab") as err,
+        ):
+            return subprocess.Popen(
+                [*guard, *self.arguments],
+                cwd=self.app,
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+
+    def wait_ready(self, times: int = 1) -> Host:
+        """Wait until workers have said so often that they are ready, and one serves."""
+        until("ready", lambda: not self.is_alive() or self.times_ready() >= times)
+        assert self.is_alive(), f"it ended: {self.stdout}\n{self.stderr}"
+        return self
+
+    def times_ready(self) -> int:
+        """How often a worker has said that it is ready."""
+        return self.stdout.count(READY)
+
+    def wait_listening(self) -> Host:
+        """Wait until clients can connect."""
+        until("listening", lambda: not self.is_alive() or "Listening at" in self.stderr)
+        return self
+
+    # Asking
+
+    def connect(self, source: str = "") -> Connection:
+        """Open a connection."""
+        return Connection(self.address, source)
+
+    def raw(self, data: bytes, method: str = "POST") -> Response:
+        """Send exact bytes on a connection of their own, and read one response."""
+        with self.connect() as connection:
+            return connection.send(data).response(method)
+
+    def ask(
+        self,
+        method: str = "GET",
+        target: str = "/score",
+        body: Union[bytes, None] = None,
+        headers: Headers = (),
+        version: str = "HTTP/1.1",
+    ) -> Response:
+        """Ask on a connection of its own."""
+        return self.raw(request(method, target, body, headers, version), method)
+
+    def post(self, body: Union[bytes, str] = b"", *headers: tuple[str, str]) -> Response:
+        """POST to /score."""
+        data = body.encode() if isinstance(body, str) else body
+        return self.ask("POST", "/score", data, headers)
+
+    def do(self, what: str, **more: Any) -> Response:
+        """POST an order to scripts/lab.py."""
+        return self.post(json.dumps({"do": what, **more}))
+
+    def later(self, data: bytes, method: str = "POST") -> Later:
+        """Send exact bytes, and read the answer later."""
+        return Later(self.connect().send(data), method)
+
+    def do_later(self, what: str, **more: Any) -> Later:
+        """POST an order to scripts/lab.py, and read the answer later."""
+        return self.later(request(body=json.dumps({"do": what, **more}).encode()))
+
+    # Working with scripts/lab.py
+
+    def gate(self, name: str) -> Later:
+        """Have a worker wait at a gate; returns once run() is there."""
+        waiting = self.do_later("gate", name=name)
+        self.wait_at(name)
+        return waiting
+
+    def wait_at(self, name: str) -> None:
+        """Wait until run() is at the gate."""
+        until(f"run() is at {name}", (self.app / f"{name}.here").exists)
+
+    def open(self, name: str) -> None:
+        """Let run() through the gate."""
+        (self.app / f"{name}.open").touch()
+
+    def scored(self) -> list[str]:
+        """What run() was called with, by id, in order."""
+        path = self.app / "journal"
+        return path.read_text().split() if path.exists() else []
+
+    # Looking at it
+
+    @property
+    def stdout(self) -> str:
+        """All that was written to stdout so far."""
+        return (self.folder / "stdout").read_text("utf-8", "backslashreplace")
+
+    @property
+    def stderr(self) -> str:
+        """All that was written to stderr so far."""
+        return (self.folder / "stderr").read_text("utf-8", "backslashreplace")
+
+    def lines(self, stream: str = "stdout") -> list[Line]:
+        """The lines of a stream."""
+        text = self.stdout if stream == "stdout" else self.stderr
+        return [Line(line) for line in text.splitlines()]
+
+    def texts(self, logger: str, stream: str = "stdout") -> list[str]:
+        """What one logger said."""
+        return [line.text for line in self.lines(stream) if line.logger == logger]
+
+    def wait_said(self, text: str, stream: str = "stderr", times: int = 1) -> None:
+        """Wait until a text stands in a stream."""
+        until(
+            f"{text!r} in {stream}", lambda: getattr(self, stream).count(text) >= times
+        )
+
+    @property
+    def pid(self) -> int:
+        """The host's process."""
+        return self.process.pid
+
+    def is_alive(self) -> bool:
+        """Tell whether the host runs."""
+        return self.process.poll() is None
+
+    def workers(self) -> list[int]:
+        """The processes that the host started and that still run, oldest first."""
+        return [pid for pid in children(self.pid) if state(pid) not in ("Z", "")]
+
+    def wait_workers(self, count: int) -> list[int]:
+        """Wait until there are so many workers."""
+        until(f"{count} workers", lambda: len(self.workers()) == count)
+        return self.workers()
+
+    def descriptors(self, pid: int = 0) -> list[str]:
+        """What is open in the host, or in a worker."""
+        return descriptors(pid or self.pid)
+
+    def threads(self, pid: int = 0) -> int:
+        """How many threads the host has, or a worker."""
+        return len(os.listdir(f"/proc/{pid or self.pid}/task"))
+
+    def memory_kb(self, pid: int = 0) -> int:
+        """The private memory of the host, or of a worker."""
+        text = Path(f"/proc/{pid or self.pid}/smaps_rollup").read_text()
+        return sum(int(kb) for kb in re.findall(r"^Private_\w+: +(\d+) kB", text, re.M))
+
+    def cpu_s(self, pid: int = 0) -> float:
+        """The CPU time that the host has used, or a worker."""
+        fields = Path(f"/proc/{pid or self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    # Ending
+
+    def signal(self, number: int) -> None:
+        """Send the host a signal."""
+        self.process.send_signal(number)
+
+    def wait(self, seconds: float = 20.0) -> int:
+        """Wait for the end; returns the exit code."""
+        return self.process.wait(seconds)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """End it by a signal; returns the exit code."""
+        self.signal(number)
+        return self.wait()
+
+    def kill(self) -> None:
+        """End whatever is left of it, by its ids."""
+        left = tree(self.pid) if self.process.returncode is None else []
+        for pid in (*left, *self._in_folder()):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.process.wait()
+
+    def _in_folder(self) -> list[int]:
+        """Processes that work in our folder: orphans, should there be any."""
+        found = []
+        for entry in os.listdir("/proc"):
+            try:
+                if entry.isdigit() and os.readlink(f"/proc/{entry}/cwd") == str(self.app):
+                    found.append(int(entry))
+            except OSError:
+                continue
+        return found
+
+    def close(self) -> None:
+        """End it and give its ports back."""
+        self._timer.cancel()
+        self.kill()
+        for port in self.ports:
+            port.close()
+
+
+def state(pid: int) -> str:
+    """The letter of a process's state; empty when it is gone."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    return text.rpartition(")")[2].split()[0]
+
+
+def children(pid: int) -> list[int]:
+    """The processes started by a process, oldest first."""
+    found: list[int] = []
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            text = Path(f"/proc/{pid}/task/{task}/children").read_text()
+            found += map(int, text.split())
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return sorted(found)
+
+
+def tree(pid: int) -> list[int]:
+    """A process and all below it."""
+    return [pid, *(below for child in children(pid) for below in tree(child))]
+
+
+def descriptors(pid: int) -> list[str]:
+    """What a process has open."""
+    found = []
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            found.append(os.readlink(f"/proc/{pid}/fd/{name}"))
+        except FileNotFoundError:
+            continue
+    return found

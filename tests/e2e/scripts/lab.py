@@ -1,0 +1,112 @@
+"""Does what the request orders: waits, hangs, dies, tells of its process."""
+
+import ctypes
+import faulthandler
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, Callable
+
+HERE = Path.cwd()
+calls = 0
+
+
+def init() -> None:
+    """Load nothing; a crash is to be seen by the host alone."""
+    faulthandler.disable()
+
+
+def gate(order: dict[str, Any]) -> str:
+    """Say that we are here and wait until somebody opens."""
+    (HERE / f"{order['name']}.here").touch()
+    while not (HERE / f"{order['name']}.open").exists():
+        time.sleep(0.002)
+    return str(order["name"])
+
+
+def hang(order: dict[str, Any]) -> None:
+    """Hang as nothing in Python can help: no signal gets a handler run."""
+    (HERE / f"{order['name']}.here").touch()
+    ctypes.PyDLL(None).pause()
+    while True:
+        ctypes.PyDLL(None).pause()
+
+
+def stubborn(order: dict[str, Any]) -> str:
+    """Swallow whatever is raised, for a while; then return all the same."""
+    (HERE / f"{order['name']}.here").touch()
+    end = time.monotonic() + order["seconds"]
+    while time.monotonic() < end:
+        try:
+            time.sleep(0.01)
+        except BaseException:
+            (HERE / f"{order['name']}.caught").touch()
+    return "late"
+
+
+def busy(order: dict[str, Any]) -> str:
+    """Compute for so many seconds."""
+    end = time.monotonic() + order["seconds"]
+    while time.monotonic() < end:
+        pass
+    return "done"
+
+
+def tell(order: dict[str, Any]) -> dict[str, Any]:
+    """What this process looks like from inside."""
+    me = threading.current_thread()
+    status = Path("/proc/self/status").read_text()
+    return {
+        "pid": os.getpid(),
+        "ppid": os.getppid(),
+        "pgid": os.getpgid(0),
+        "main thread": me is threading.main_thread(),
+        "threads": threading.active_count(),
+        "argv": sys.argv,
+        "env": {name: os.environ.get(name) for name in order.get("env", ())},
+        "fds": {name: os.readlink(f"/proc/self/fd/{name}")
+                for name in os.listdir("/proc/self/fd")
+                if os.path.islink(f"/proc/self/fd/{name}")},
+        "blocked": next(line.split()[1] for line in status.splitlines()
+                        if line.startswith("SigBlk")),
+    }
+
+
+def count(order: dict[str, Any]) -> int:
+    """How often this worker was called."""
+    return calls
+
+
+ORDERS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "nothing": lambda order: None,
+    "echo": lambda order: order["value"],
+    "pid": lambda order: os.getpid(),
+    "size": lambda order: len(order["value"]),
+    "big": lambda order: "x" * order["size"],
+    "sleep": lambda order: time.sleep(order["seconds"]),
+    "exit": lambda order: os._exit(order["code"]),
+    "kill": lambda order: os.kill(os.getpid(), signal.Signals[order["name"]]),
+    "segv": lambda order: ctypes.string_at(0),
+    "raise": lambda order: 1 / 0,
+    "gate": gate,
+    "hang": hang,
+    "stubborn": stubborn,
+    "busy": busy,
+    "tell": tell,
+    "count": count,
+}
+
+
+def run(data: str) -> Any:
+    """Obey; note the order's id before anything else."""
+    global calls
+    calls += 1
+    order = json.loads(data)
+    if "id" in order:
+        with open(HERE / "journal", "a", encoding="ascii") as journal:
+            journal.write(f"{order['id']}\n")
+    return ORDERS[order["do"]](order)
