@@ -91,26 +91,40 @@ serve: $(STAMPS)/installed $(STAMPS)/model
 test: lint test-c test-package test-others
 
 .PHONY: lint
-lint: $(STAMPS)/test-packages build/dev/compile_commands.json
+lint: lint-format lint-house lint-python lint-cppcheck lint-tidy
+
+.PHONY: lint-format
+lint-format: $(STAMPS)/test-packages
 	@$(SAY) "clang-format"
 	@$(BIN)/clang-format --dry-run -Werror $(C_FILES) $(H_FILES) || \
 	    { $(SAY) "make format puts it right"; exit 1; }
-	@$(SAY) "house rules"
+
+.PHONY: lint-house
+lint-house: $(STAMPS)/test-packages
+	@$(SAY) "the rules of the house, and their own tests"
 	@$(BIN)/python tests/lint/house.py
+	@$(BIN)/python -m pytest -q tests/lint
+
+.PHONY: lint-python
+lint-python: $(STAMPS)/test-packages
 	@$(SAY) "flake8"
 	@$(BIN)/python -m flake8 python tests benchmarks .ci
 	@$(SAY) "mypy --strict"
 	@$(BIN)/python -m mypy
+
+.PHONY: lint-cppcheck
+lint-cppcheck: build/dev/compile_commands.json
 	@$(SAY) "cppcheck"
 	@mkdir -p build/cppcheck
-	@cppcheck -q --project=build/dev/compile_commands.json -j "$$(nproc)" \
+	@cppcheck -q --project=$< -j "$$(nproc)" --error-exitcode=1 \
 	    --enable=warning,performance,portability --inline-suppr \
-	    --suppressions-list=tests/lint/cppcheck.txt --error-exitcode=1 \
+	    --suppressions-list=tests/lint/cppcheck.txt \
 	    --cppcheck-build-dir=build/cppcheck
+
+.PHONY: lint-tidy
+lint-tidy: build/dev/compile_commands.json
 	@$(SAY) "clang-tidy"
 	@.ci/tidy.sh clang-tidy-19 build/dev $(C_FILES)
-	@$(SAY) "the lints' own tests"
-	@$(BIN)/python -m pytest -q tests/lint
 
 # $(call preset,name): configures a preset of csrc/ for this Python.
 preset = (cd csrc && cmake --preset $1 \

@@ -128,9 +128,24 @@ share(struct sco_deployment *deployment)
         return;
     }
     req = sco_worker_spare(busy);
-    if (req != NULL && sco_worker_take_back(busy, req)
-        && !sco_worker_give(idle, req)) {
+    if (req != NULL && sco_worker_take_back(busy, req) &&
+        !sco_worker_give(idle, req)) {
         sco_queue_return(&deployment->queue, req);
+    }
+}
+
+/* With no worker to be had, waiting would be for nothing. */
+static void
+refuse_waiting(struct sco_deployment *deployment)
+{
+    struct sco_request *req;
+
+    if (sco_pool_health(&deployment->pool) != SCO_POOL_FAILING) {
+        return;
+    }
+    while ((req = sco_queue_take(&deployment->queue)) != NULL) {
+        sco_request_fail(req, SCO_CLOSED, NULL, 0);
+        sco_request_unref(req);
     }
 }
 
@@ -156,8 +171,8 @@ on_trim(void *arg, uint64_t now_ns)
 static void
 finish_stop(struct sco_deployment *deployment)
 {
-    if (deployment->stopping && !deployment->stopped
-        && deployment->queue.count == 0) {
+    if (deployment->stopping && !deployment->stopped &&
+        deployment->queue.count == 0) {
         deployment->stopped = true;
         sco_pool_stop(&deployment->pool);
     }
@@ -172,6 +187,7 @@ sco_deployment_turn(struct sco_deployment *deployment)
     heard = sco_pool_poll(&deployment->pool);
     feed(deployment);
     share(deployment);
+    refuse_waiting(deployment);
     sco_pool_flush(&deployment->pool);
     finish_stop(deployment);
     sco_arena_sleep(deployment->arena);
@@ -195,8 +211,7 @@ sco_deployment_submit(struct sco_deployment *deployment,
 }
 
 bool
-sco_deployment_drop(struct sco_deployment *deployment,
-                    struct sco_request *req)
+sco_deployment_drop(struct sco_deployment *deployment, struct sco_request *req)
 {
     if (sco_list_empty(&req->link)) {
         return false;
@@ -230,8 +245,8 @@ worker_of(const struct sco_deployment *deployment, pid_t pid)
         struct sco_worker *worker =
             SCO_LIST_ENTRY(link, struct sco_worker, link);
 
-        if (worker->state == SCO_WORKER_READY
-            && (pid == 0 || worker->pid == pid)) {
+        if (worker->state == SCO_WORKER_READY &&
+            (pid == 0 || worker->pid == pid)) {
             return worker;
         }
     }
@@ -255,11 +270,10 @@ sco_deployment_line(struct sco_deployment *deployment, pid_t pid,
     struct sco_slot slot;
     char *at;
 
-    if (worker == NULL
-        || sco_slots_take(sco_arena_slots(deployment->arena),
-                          SCO_SLOT_MARK_BYTES + logger.len + message.len,
-                          &slot)
-               != SCO_OK) {
+    if (worker == NULL ||
+        sco_slots_take(sco_arena_slots(deployment->arena),
+                       SCO_SLOT_MARK_BYTES + logger.len + message.len,
+                       &slot) != SCO_OK) {
         return false;
     }
     req = sco_request_create(deployment->arena, slot);

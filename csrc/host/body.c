@@ -7,15 +7,15 @@
 #include <string.h>
 
 enum {
-    REPLY_ROOM = 1024,       /* kept free behind a body for a small reply */
+    REPLY_ROOM = 1024,         /* kept free behind a body for a small reply */
     FIRST_CHUNKED = 64 * 1024, /* of a body whose length nobody said */
 };
 
 static size_t
 slot_bytes(const struct visit *visit, uint64_t body_bytes)
 {
-    return SCO_SLOT_MARK_BYTES + visit->head_bytes + (size_t)body_bytes
-           + REPLY_ROOM;
+    return SCO_SLOT_MARK_BYTES + visit->head_bytes + (size_t)body_bytes +
+           REPLY_ROOM;
 }
 
 /* Takes a slot for so large a body, if what is in the house allows it. */
@@ -25,13 +25,13 @@ take(struct visit *visit, uint64_t body_bytes, struct sco_slot *out)
     struct visit_host *host = visit->host;
     struct sco_arena *arena = sco_deployment_arena(host->deployment);
 
-    if (host->upload_bytes > 0
-        && (host->upload_bytes > host->max_waiting_bytes
-            || body_bytes > host->max_waiting_bytes - host->upload_bytes)) {
+    if (host->upload_bytes > 0 &&
+        (host->upload_bytes > host->max_waiting_bytes ||
+         body_bytes > host->max_waiting_bytes - host->upload_bytes)) {
         return SCO_BUSY;
     }
-    return sco_slots_take(sco_arena_slots(arena), slot_bytes(visit, body_bytes),
-                          out);
+    return sco_slots_take(sco_arena_slots(arena),
+                          slot_bytes(visit, body_bytes), out);
 }
 
 static char *
@@ -122,8 +122,8 @@ visit_add_body(struct visit *visit, struct sco_slice bytes)
             return status;
         }
     }
-    memcpy(bytes_of(visit) + visit->head_bytes + visit->body_bytes,
-           bytes.data, bytes.len);
+    memcpy(bytes_of(visit) + visit->head_bytes + visit->body_bytes, bytes.data,
+           bytes.len);
     visit->body_bytes = after;
     return SCO_OK;
 }

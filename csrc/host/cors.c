@@ -18,8 +18,8 @@ struct origin {
 struct sco_cors {
     struct origin *origins;
     size_t count;
-    bool any;              /* a lone "*" is among them */
-    bool varies;           /* the answer depends on the Origin sent */
+    bool any;               /* a lone "*" is among them */
+    bool varies;            /* the answer depends on the Origin sent */
     struct sco_slice first; /* alphabetically first literal; may be empty */
 };
 
@@ -33,7 +33,9 @@ translate_special(const char **at, struct sco_text *out)
     static const struct {
         const char *python, *posix;
     } table[] = {
-        { "\\d", "[0-9]" }, { "\\D", "[^0-9]" }, { "(?:", "(" },
+        { "\\d", "[0-9]" },
+        { "\\D", "[^0-9]" },
+        { "(?:", "(" },
     };
 
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -68,9 +70,9 @@ compile(const char *python, regex_t *out)
         sound = translate_special(&python, &posix);
     }
     sco_text_add_char(&posix, ')');
-    sound = sound && !posix.failed
-            && regcomp(out, posix.data, REG_EXTENDED | REG_ICASE | REG_NOSUB)
-                   == 0;
+    sound =
+        sound && !posix.failed &&
+        regcomp(out, posix.data, REG_EXTENDED | REG_ICASE | REG_NOSUB) == 0;
     sco_text_finish(&posix);
     return sound;
 }
@@ -130,8 +132,8 @@ matches_one(const struct origin *origin, struct sco_slice sent,
             const char *terminated)
 {
     if (origin->is_pattern) {
-        return origin->compiled
-               && regexec(&origin->pattern, terminated, 0, NULL, 0) == 0;
+        return origin->compiled &&
+               regexec(&origin->pattern, terminated, 0, NULL, 0) == 0;
     }
     return sco_slice_equal_nocase(origin->text, sent);
 }
@@ -150,8 +152,7 @@ matches(const struct sco_cors *cors, struct sco_slice sent)
 }
 
 static void
-add(struct sco_cors_fields *out, struct sco_slice name,
-    struct sco_slice value)
+add(struct sco_cors_fields *out, struct sco_slice name, struct sco_slice value)
 {
     out->fields[out->count++] = (struct sco_field){ name, value };
 }
@@ -209,9 +210,9 @@ add_preflight(const struct sco_field *fields, size_t field_count,
     struct sco_slice method, names;
 
     if (!sco_field_find(fields, field_count,
-                        SCO_SLICE("access-control-request-method"), &method)
-        || !(sco_slice_equal_nocase(method, SCO_SLICE("GET"))
-             || sco_slice_equal_nocase(method, SCO_SLICE("POST")))) {
+                        SCO_SLICE("access-control-request-method"), &method) ||
+        !(sco_slice_equal_nocase(method, SCO_SLICE("GET")) ||
+          sco_slice_equal_nocase(method, SCO_SLICE("POST")))) {
         return;
     }
     if (sco_field_find(fields, field_count,
@@ -257,8 +258,8 @@ sco_cors_apply(const struct sco_cors *cors, struct sco_slice method,
     add(out, SCO_SLICE("Access-Control-Allow-Origin"), origin);
     if (sco_field_find(fields, field_count,
                        SCO_SLICE("access-control-request-private-network"),
-                       &private_network)
-        && sco_slice_equal(private_network, SCO_SLICE("true"))) {
+                       &private_network) &&
+        sco_slice_equal(private_network, SCO_SLICE("true"))) {
         add(out, SCO_SLICE("Access-Control-Allow-Private-Network"),
             SCO_SLICE("false"));
     }

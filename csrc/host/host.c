@@ -90,9 +90,9 @@ on_turn(void *arg, uint64_t now_ns)
 
     (void)now_ns;
     sco_lines_flush(&host->visits.lines);
-    if (host->draining && !host->stopping
-        && sco_http_connections(host->http) == 0
-        && sco_deployment_busy(host->deployment) == 0) {
+    if (host->draining && !host->stopping &&
+        sco_http_connections(host->http) == 0 &&
+        sco_deployment_busy(host->deployment) == 0) {
         stop_deployment(host);
         more = true;
     }
@@ -136,8 +136,8 @@ on_stop_signal(struct host *host)
         host->stopping = true;
         kill_all(host);
         sco_loop_timer_set(host->loop, &host->patience,
-                           sco_loop_now_ns(host->loop)
-                               + KILL_PATIENCE_MS * SCO_NS_PER_MS);
+                           sco_loop_now_ns(host->loop) +
+                               KILL_PATIENCE_MS * SCO_NS_PER_MS);
         return;
     }
     drain(host, host->config->drain_timeout_ms);
@@ -160,8 +160,8 @@ on_signal(void *arg, int number)
         int number;
         const char *name;
     } names[] = {
-        { SIGTERM, "term" }, { SIGINT, "int" },   { SIGQUIT, "quit" },
-        { SIGHUP, "hup" },   { SIGTTIN, "ttin" }, { SIGTTOU, "ttou" },
+        { SIGTERM, "term" }, { SIGINT, "int" },     { SIGQUIT, "quit" },
+        { SIGHUP, "hup" },   { SIGTTIN, "ttin" },   { SIGTTOU, "ttou" },
         { SIGUSR1, "usr1" }, { SIGWINCH, "winch" },
     };
     struct host *host = arg;
@@ -171,8 +171,8 @@ on_signal(void *arg, int number)
             sco_log(SCO_EVENT_SIGNAL, "Handling signal: %s", names[i].name);
         }
     }
-    if (number == SIGHUP && !host->draining
-        && host->kind == &sco_process_worker) {
+    if (number == SIGHUP && !host->draining &&
+        host->kind == &sco_process_worker) {
         sco_log(SCO_EVENT_SIGNAL, "Hang up: Master");
         sco_pool_restart(sco_deployment_pool(host->deployment));
     } else if (number == SIGTTIN || number == SIGTTOU) {
@@ -235,8 +235,7 @@ make_deployment(struct host *host, struct sco_error *err)
         .workers = config->worker_count,
         .limit_ns = limit_ms * SCO_NS_PER_MS,
         .stream_limit_ns = config->worker_timeout_ms * SCO_NS_PER_MS,
-        .timeout_ms =
-            limit_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)limit_ms,
+        .timeout_ms = limit_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)limit_ms,
         .arg = host,
         .on_boot_failed = on_boot_failed,
         .on_empty = on_empty,
@@ -375,8 +374,8 @@ open_listeners(struct host *host, struct sco_error *err)
         host->fds[i] = -1;
     }
     for (size_t i = 0; status == SCO_OK && i < count; i++) {
-        status = sco_listen_open(host->config->listen.items[i], &host->fds[i],
-                                 err);
+        status =
+            sco_listen_open(host->config->listen.items[i], &host->fds[i], err);
     }
     return status;
 }
@@ -420,13 +419,11 @@ run(struct host *host)
     struct sco_error err = { .text = "" };
     pthread_t thread;
 
-    host->patience = (struct sco_timer){ .on_time = on_patience,
-                                         .arg = host };
-    if (open_listeners(host, &err) != SCO_OK
-        || sco_loop_create(&host->loop, &err) != SCO_OK
-        || sco_thread_start("loop", SCO_ROLE_LOOP, loop_body, host, &thread,
-                            &err)
-               != SCO_OK) {
+    host->patience = (struct sco_timer){ .on_time = on_patience, .arg = host };
+    if (open_listeners(host, &err) != SCO_OK ||
+        sco_loop_create(&host->loop, &err) != SCO_OK ||
+        sco_thread_start("loop", SCO_ROLE_LOOP, loop_body, host, &thread,
+                         &err) != SCO_OK) {
         sco_log(SCO_EVENT_ADDRESS_IN_USE, "%s", err.text);
         return EXIT_LISTEN;
     }
@@ -464,8 +461,8 @@ sco_host_serve(struct sco_slice config, struct sco_slice boot,
     struct sco_error err = { .text = "" };
     int exit_code = EXIT_LISTEN;
 
-    if (sco_config_create(config, &host.config, &err) != SCO_OK
-        || choose_kind(&host, &err) != SCO_OK) {
+    if (sco_config_create(config, &host.config, &err) != SCO_OK ||
+        choose_kind(&host, &err) != SCO_OK) {
         sco_log(SCO_EVENT_INTERNAL, "%s", err.text);
         sco_config_destroy(host.config);
         return EXIT_LISTEN;

@@ -21,9 +21,9 @@ static void
 emit(struct sco_lines *lines, enum sco_log_level level, const char *logger,
      pid_t pid)
 {
-    if (lines->to_worker
-        && sco_deployment_line(lines->deployment, pid, sco_slice_of(logger),
-                               sco_text_slice(&lines->line))) {
+    if (lines->to_worker &&
+        sco_deployment_line(lines->deployment, pid, sco_slice_of(logger),
+                            sco_text_slice(&lines->line))) {
         return;
     }
     sco_log_prefix(&lines->burst, level, pid_for(lines, pid), logger);
@@ -122,8 +122,8 @@ add_user(struct sco_text *line, const struct sco_http_head *head)
     int have = 0;
 
     if (sco_field_find(head->fields, head->field_count,
-                       SCO_SLICE("authorization"), &value)
-        && value.len > 6 && strncasecmp(value.data, "basic ", 6) == 0) {
+                       SCO_SLICE("authorization"), &value) &&
+        value.len > 6 && strncasecmp(value.data, "basic ", 6) == 0) {
         for (size_t i = 6; i < value.len; i++) {
             int six = base64_value(value.data[i]);
             char letter;
@@ -141,8 +141,8 @@ add_user(struct sco_text *line, const struct sco_http_head *head)
             if (letter == ':') {
                 break;
             }
-            sco_text_add_char(line, letter < ' ' || letter == 127 ? '?'
-                                                                  : letter);
+            sco_text_add_char(line,
+                              letter < ' ' || letter == 127 ? '?' : letter);
         }
     }
     if (line->len == before) {
@@ -153,9 +153,9 @@ add_user(struct sco_text *line, const struct sco_http_head *head)
 static bool
 is_probe(const struct sco_http_head *head)
 {
-    return sco_slice_equal(head->target, SCO_SLICE("/"))
-           && (sco_slice_equal(head->method, SCO_SLICE("GET"))
-               || sco_slice_equal(head->method, SCO_SLICE("HEAD")));
+    return sco_slice_equal(head->target, SCO_SLICE("/")) &&
+           (sco_slice_equal(head->method, SCO_SLICE("GET")) ||
+            sco_slice_equal(head->method, SCO_SLICE("HEAD")));
 }
 
 void

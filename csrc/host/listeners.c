@@ -86,11 +86,12 @@ resolve_unix(const char *where, struct place *out, struct sco_error *err)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     const char *path = where + sizeof(unix_prefix) - 1;
+    size_t len = strlen(path);
 
-    if (strlen(path) >= sizeof(address.sun_path)) {
+    if (len >= sizeof(address.sun_path)) {
         return sco_fail(err, SCO_INVALID, "socket path is too long: %s", path);
     }
-    strcpy(address.sun_path, path);
+    memcpy(address.sun_path, path, len + 1);
     memcpy(&out->address, &address, sizeof(address));
     out->length = sizeof(address);
     return SCO_OK;
@@ -109,8 +110,8 @@ remove_stale(const struct place *place)
         return;
     }
     probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (probe >= 0 && connect(probe, address, place->length) != 0
-        && errno == ECONNREFUSED) {
+    if (probe >= 0 && connect(probe, address, place->length) != 0 &&
+        errno == ECONNREFUSED) {
         unlink(path);
     }
     if (probe >= 0) {

@@ -18,7 +18,8 @@ enum method {
 static const struct sco_slice not_found = SCO_SLICE_INIT(
     "The requested URL was not found on the server. If you entered the URL "
     "manually please check your spelling and try again.");
-static const struct sco_slice html = SCO_SLICE_INIT("text/html; charset=utf-8");
+static const struct sco_slice html =
+    SCO_SLICE_INIT("text/html; charset=utf-8");
 
 static enum method
 method_of(struct sco_slice name)
@@ -158,8 +159,8 @@ log_full(struct visit_host *host)
 {
     uint64_t now_ns = sco_loop_now_ns(host->loop);
 
-    if (host->full_logged_ns == 0
-        || now_ns - host->full_logged_ns >= SCO_NS_PER_S) {
+    if (host->full_logged_ns == 0 ||
+        now_ns - host->full_logged_ns >= SCO_NS_PER_S) {
         host->full_logged_ns = now_ns;
         sco_log(SCO_EVENT_QUEUE_FULL, "requests are refused: %zu wait or run",
                 sco_deployment_busy(host->deployment));
@@ -207,8 +208,8 @@ begin_score(struct visit *visit, enum method method)
 static bool
 is_allowed(enum visit_route route, enum method method)
 {
-    return method != METHOD_OTHER
-           && (route == VISIT_SCORE || method != METHOD_POST);
+    return method != METHOD_OTHER &&
+           (route == VISIT_SCORE || method != METHOD_POST);
 }
 
 static void
@@ -244,8 +245,7 @@ pipeline_head(void *arg, struct sco_exchange *ex,
 
     open_visit(visit, arg, ex, head);
     visit->route = route_of(head->path);
-    too_long = sco_identity_read(head->fields, head->field_count,
-                                 &visit->ids);
+    too_long = sco_identity_read(head->fields, head->field_count, &visit->ids);
     if (visit->route != VISIT_NOWHERE && !is_allowed(visit->route, method)) {
         send_not_allowed(visit, visit->route == VISIT_SCORE
                                     ? SCO_SLICE("HEAD, GET, POST, OPTIONS")

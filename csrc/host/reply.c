@@ -47,13 +47,20 @@ is_ours(const struct visit *visit, const struct visit_reply *reply,
         struct sco_slice name)
 {
     static const struct sco_slice always[] = {
-        SCO_SLICE_INIT("server"),       SCO_SLICE_INIT("date"),
-        SCO_SLICE_INIT("connection"),   SCO_SLICE_INIT("transfer-encoding"),
-        SCO_SLICE_INIT("keep-alive"),   SCO_SLICE_INIT("proxy-authenticate"),
-        SCO_SLICE_INIT("te"),           SCO_SLICE_INIT("trailer"),
-        SCO_SLICE_INIT("trailers"),     SCO_SLICE_INIT("upgrade"),
-        SCO_SLICE_INIT("x-request-id"), SCO_SLICE_INIT("content-length"),
-        SCO_SLICE_INIT("proxy-authorization"), SCO_SLICE_INIT("x-ms-request-id"),
+        SCO_SLICE_INIT("server"),
+        SCO_SLICE_INIT("date"),
+        SCO_SLICE_INIT("connection"),
+        SCO_SLICE_INIT("transfer-encoding"),
+        SCO_SLICE_INIT("keep-alive"),
+        SCO_SLICE_INIT("proxy-authenticate"),
+        SCO_SLICE_INIT("te"),
+        SCO_SLICE_INIT("trailer"),
+        SCO_SLICE_INIT("trailers"),
+        SCO_SLICE_INIT("upgrade"),
+        SCO_SLICE_INIT("x-request-id"),
+        SCO_SLICE_INIT("content-length"),
+        SCO_SLICE_INIT("proxy-authorization"),
+        SCO_SLICE_INIT("x-ms-request-id"),
     };
 
     for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++) {
@@ -71,8 +78,8 @@ is_ours(const struct visit *visit, const struct visit_reply *reply,
         return visit->ids.has_trace;
     }
     return sco_slice_equal_nocase(name,
-                                  SCO_SLICE("x-ms-run-function-failed"))
-           && !reply->no_failed && reply->status >= 500;
+                                  SCO_SLICE("x-ms-run-function-failed")) &&
+           !reply->no_failed && reply->status >= 500;
 }
 
 static void
@@ -112,8 +119,8 @@ add_ids(const struct visit *visit, struct fields *fields)
 static void
 write_lines(struct visit *visit, const struct visit_reply *reply)
 {
-    bool bodiless = sco_slice_equal(visit->head->method, SCO_SLICE("HEAD"))
-                    || reply->status == 204 || reply->status == 304;
+    bool bodiless = sco_slice_equal(visit->head->method, SCO_SLICE("HEAD")) ||
+                    reply->status == 204 || reply->status == 304;
     struct sco_line_facts facts = {
         .head = visit->head,
         .status = reply->status,
@@ -123,8 +130,8 @@ write_lines(struct visit *visit, const struct visit_reply *reply)
         .pid = visit->pid,
     };
 
-    if (visit->is_matched
-        && (visit->route == VISIT_SCORE || visit->route == VISIT_SWAGGER)) {
+    if (visit->is_matched &&
+        (visit->route == VISIT_SCORE || visit->route == VISIT_SWAGGER)) {
         sco_lines_score(&visit->host->lines, &facts);
     }
     if (!facts.streamed) {
@@ -185,6 +192,10 @@ visit_send(struct visit *visit, const struct visit_reply *reply)
     sco_cors_fields_finish(&cors);
     sco_text_finish(&ms);
 }
+
+static const struct sco_slice no_worker =
+    SCO_SLICE_INIT("No worker is there to score: they end as soon as they are "
+                   "started. Check the logs for more info.");
 
 /* ---- messages ------------------------------------------------------- */
 
@@ -250,7 +261,9 @@ send_failure(struct visit *visit, const struct sco_answer *answer)
                  answer->detail != NULL ? answer->detail : "was lost");
         break;
     case SCO_CLOSED:
-        visit_send_busy(visit, SCO_SLICE("The server is shutting down."));
+        visit_send_busy(visit, visit->host->draining
+                                   ? SCO_SLICE("The server is shutting down.")
+                                   : no_worker);
         return;
     case SCO_NOMEM:
         visit_send_busy(visit, SCO_SLICE("The server is out of memory."));
@@ -348,8 +361,8 @@ read_fields(struct sco_slice block, struct sco_field *out, size_t max)
         return 0;
     }
     for (size_t i = 0; i < count; i++) {
-        if (i == max
-            || sco_fields_read(&in, &out[i].name, &out[i].value) != SCO_OK) {
+        if (i == max ||
+            sco_fields_read(&in, &out[i].name, &out[i].value) != SCO_OK) {
             return i;
         }
     }

@@ -16,14 +16,17 @@ static const struct {
     { SCO_SLICE_INIT("3.1"), SCO_SLICE_INIT("3.1") },
 };
 
-static int
+enum { NO_HEX = 16 };
+
+static unsigned
 hex_value(char digit)
 {
     if (digit >= '0' && digit <= '9') {
-        return digit - '0';
+        return (unsigned)(digit - '0');
     }
     digit = (char)(digit | 0x20);
-    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+    return digit >= 'a' && digit <= 'f' ? (unsigned)(digit - 'a') + 10U
+                                        : NO_HEX;
 }
 
 /* Appends a query value with its escapes undone. */
@@ -33,11 +36,11 @@ unescape(struct sco_slice value, struct sco_text *out)
     for (size_t i = 0; i < value.len; i++) {
         char byte = value.data[i];
 
-        if (byte == '%' && i + 2 < value.len
-            && hex_value(value.data[i + 1]) >= 0
-            && hex_value(value.data[i + 2]) >= 0) {
-            byte = (char)(hex_value(value.data[i + 1]) << 4
-                          | hex_value(value.data[i + 2]));
+        if (byte == '%' && i + 2 < value.len &&
+            hex_value(value.data[i + 1]) != NO_HEX &&
+            hex_value(value.data[i + 2]) != NO_HEX) {
+            byte = (char)(hex_value(value.data[i + 1]) << 4 |
+                          hex_value(value.data[i + 2]));
             i += 2;
         } else if (byte == '+') {
             byte = ' ';
@@ -59,8 +62,8 @@ find_version(struct sco_slice query, struct sco_slice *out)
         const char *stop = amp != NULL ? amp : end;
         size_t len = (size_t)(stop - at);
 
-        if (len >= name.len && memcmp(at, name.data, name.len) == 0
-            && (len == name.len || at[name.len] == '=')) {
+        if (len >= name.len && memcmp(at, name.data, name.len) == 0 &&
+            (len == name.len || at[name.len] == '=')) {
             at += len == name.len ? name.len : name.len + 1;
             *out = (struct sco_slice){ at, (size_t)(stop - at) };
             return true;
@@ -73,14 +76,15 @@ find_version(struct sco_slice query, struct sco_slice *out)
 static void
 add_available(const struct visit *visit, struct sco_text *text)
 {
-    static const struct sco_slice names[] = { SCO_SLICE_INIT("2"), SCO_SLICE_INIT("3"),
+    static const struct sco_slice names[] = { SCO_SLICE_INIT("2"),
+                                              SCO_SLICE_INIT("3"),
                                               SCO_SLICE_INIT("3.1") };
     bool first = true;
 
     sco_text_add_char(text, '[');
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (sco_deployment_document(visit->host->deployment, names[i]).len
-            == 0) {
+        if (sco_deployment_document(visit->host->deployment, names[i]).len ==
+            0) {
             continue;
         }
         sco_text_add(text, first ? SCO_SLICE("") : SCO_SLICE(", "));
@@ -134,8 +138,8 @@ visit_send_swagger(struct visit *visit)
     struct sco_text asked = { 0 };
     struct sco_slice raw = SCO_SLICE("2");
 
-    if (sco_pool_health(sco_deployment_pool(visit->host->deployment))
-        == SCO_POOL_STARTING) {
+    if (sco_pool_health(sco_deployment_pool(visit->host->deployment)) ==
+        SCO_POOL_STARTING) {
         visit_send_busy(visit, SCO_SLICE("The server is starting: the "
                                          "script's init() has not finished "
                                          "yet."));

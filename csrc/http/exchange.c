@@ -255,10 +255,10 @@ on_body(struct sco_exchange *ex, struct sco_slice bytes)
     if (begins_early(ex, bytes) && !ex->refused) {
         refuse(ex, 400, "The request body is malformed.");
     }
-    if (!count_body(ex, bytes.len) || ex->is_cut) {
-        return MHD_NO;
+    if (!count_body(ex, bytes.len)) {
+        ex->is_cut = true;
     }
-    if (!ex->dropping) {
+    if (!ex->dropping && !ex->is_cut) {
         ex->in_call = true;
         if (http->app.on_body(http->app.arg, ex, bytes) != SCO_OK) {
             ex->dropping = true;
@@ -454,9 +454,10 @@ sco_exchange_on_completed(void *arg, struct MHD_Connection *mhd,
     if (http->edges != ex->edges) {
         sco_http_due(http, 1, 0); /* it may have sent more meanwhile */
     }
-    if (code == MHD_REQUEST_TERMINATED_WITH_ERROR) {
-        connection->lingers = true;
-    }
+    connection->lingers =
+        !ex->is_cut
+        && (connection->lingers || code == MHD_REQUEST_TERMINATED_WITH_ERROR);
+    connection->is_cut = ex->is_cut;
     if (ex->stage >= SCO_STAGE_BODY) {
         tell_done(ex, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     }
@@ -482,6 +483,7 @@ sco_exchange_on_connection(void *arg, struct MHD_Connection *mhd,
         sco_list_push(&http->connections, &connection->all);
         http->connection_count++;
         sco_deadline_move(connection, &http->idle);
+        sco_gone_watch(connection);
         return;
     }
     *context = NULL;

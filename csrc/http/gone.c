@@ -1,25 +1,27 @@
 /* Design notes
  *
- * An exchange that waits for its reply is in one of three lists, each in the
- * order of waiting, so that one timer and the first of each list are enough:
- *
- *     fresh   -> for WATCH_AFTER_NS nobody looks whether its client is still
- *                there; most replies come before and pay nothing
- *     watched -> its socket is in an epoll set of our own, for EPOLLRDHUP
- *                and for EPOLLHUP and EPOLLERR
- *     parked  -> watched, and suspended
- *
- * Suspending takes the library two epoll_ctl(), one recv() in vain, a lock
- * and a walk over all that are suspended; an exchange that is left awake is
- * asked once in each run of the daemon. So each stays awake until it has been
- * asked so often that suspending it would have been cheaper: whatever the
- * load, that costs at most twice of what the better way would have. And none
- * stays awake for longer than SLEEP_AFTER_NS, so that a host whose scripts
- * run for seconds does nothing meanwhile.
- *
- * While it is awake the library sees a dead connection too and ends the
- * exchange; a closed sending side is seen here alone. Streams that have
+ * An exchange that waits for its reply, or for more of a stream, is awake or
+ * asleep. Asleep is suspended, which takes the library two epoll_ctl(), one
+ * recv() in vain, a lock and a walk over all that are suspended; one that is
+ * awake is asked once in each run of the daemon. So each stays awake until it
+ * has been asked so often that suspending it would have been cheaper:
+ * whatever the load, that costs at most twice of what the better way would
+ * have. And none stays awake for longer than SLEEP_AFTER_NS, so that a host
+ * whose scripts run for seconds does nothing meanwhile. Streams that have
  * nothing to send are suspended at once.
+ *
+ * Each connection is in an epoll set of our own from its begin to its end,
+ * edge-triggered and for EPOLLRDHUP alone, which costs nothing while data
+ * comes and goes. The library does without: it learns of a closed sending
+ * side by reading, and does not read while it waits; it also overlooks one
+ * that arrives together with the last bytes. So:
+ *
+ * - who waits for a reply is told (on_gone), and the reply is still sent;
+ * - who has nothing to wait for and nothing unread is shut down, in
+ *   sco_gone_settle(), when the daemon has run and the answer to "nothing
+ *   unread" is final;
+ * - a dead connection that is asleep is resumed, so that the library ends it.
+ *   While it is awake the library sees that by itself.
  */
 #define _GNU_SOURCE /* EPOLLRDHUP */
 #include "http/http_int.h"
@@ -29,6 +31,8 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
@@ -37,10 +41,10 @@ enum {
     READY_MAX = 64,
 };
 
-#define WATCH_AFTER_NS (5 * SCO_NS_PER_MS)
+#define PATIENCE_NS    (5 * SCO_NS_PER_MS)
 #define SLEEP_AFTER_NS (20 * SCO_NS_PER_MS)
 
-/* The first of a list, or NULL. */
+/* The first exchange of a list, or NULL. */
 static struct sco_exchange *
 first_of(const struct sco_list *list)
 {
@@ -52,25 +56,6 @@ first_of(const struct sco_list *list)
 
 /* ---- waiting ---------------------------------------------------------- */
 
-/* Sets the timer to the next change of lists. */
-static void
-set_patience(struct sco_http *http)
-{
-    const struct sco_exchange *fresh = first_of(&http->fresh);
-    const struct sco_exchange *watched = first_of(&http->watched);
-    uint64_t at_ns = UINT64_MAX;
-
-    if (fresh != NULL) {
-        at_ns = fresh->waits_since_ns + WATCH_AFTER_NS;
-    }
-    if (watched != NULL && watched->waits_since_ns + SLEEP_AFTER_NS < at_ns) {
-        at_ns = watched->waits_since_ns + SLEEP_AFTER_NS;
-    }
-    if (at_ns != UINT64_MAX) {
-        sco_loop_timer_set(http->loop, &http->patience, at_ns);
-    }
-}
-
 void
 sco_gone_wait(struct sco_exchange *ex, enum sco_rest rest)
 {
@@ -78,140 +63,109 @@ sco_gone_wait(struct sco_exchange *ex, enum sco_rest rest)
 
     ex->rest = rest;
     ex->waits_since_ns = sco_loop_now_ns(http->loop);
-    sco_list_push(&http->fresh, &ex->link);
-    if (rest == SCO_REST_AWAKE) {
-        http->awake_count++;
+    if (rest == SCO_REST_ASLEEP) {
+        sco_list_push(&http->asleep, &ex->link);
+        return;
     }
+    sco_list_push(&http->awake, &ex->link);
+    http->awake_count++;
     if (http->patience.place == 0) {
         sco_loop_timer_set(http->loop, &http->patience,
-                           ex->waits_since_ns + WATCH_AFTER_NS);
+                           ex->waits_since_ns + PATIENCE_NS);
+    }
+    if (ex->connection->is_half_closed) {
+        sco_exchange_tell_gone(ex, SCO_GONE_SENDING);
     }
 }
 
 bool
 sco_gone_should_sleep(struct sco_exchange *ex)
 {
+    const struct sco_http *http = ex->connection->http;
+
     ex->asked_count++;
     return ex->rest == SCO_REST_AWAKE
-           && (ex->is_stale || ex->asked_count > ASKED_MAX);
+           && (ex->asked_count > ASKED_MAX
+               || sco_loop_now_ns(http->loop) - ex->waits_since_ns
+                      >= SLEEP_AFTER_NS);
 }
 
 void
 sco_gone_asleep(struct sco_exchange *ex)
 {
+    struct sco_http *http = ex->connection->http;
+
     ex->rest = SCO_REST_ASLEEP;
-    ex->connection->http->awake_count--;
+    http->awake_count--;
+    sco_list_remove(&ex->link);
+    sco_list_push(&http->asleep, &ex->link);
 }
 
 bool
 sco_gone_wake(struct sco_exchange *ex)
 {
-    struct sco_http *http = ex->connection->http;
     bool was_asleep = ex->rest == SCO_REST_ASLEEP;
 
-    if (ex->rest == SCO_REST_NONE) {
-        return false;
-    }
     if (ex->rest == SCO_REST_AWAKE) {
-        http->awake_count--;
-    }
-    if (ex->is_watched) {
-        (void)epoll_ctl(http->gone_fd, EPOLL_CTL_DEL, ex->connection->fd,
-                        NULL);
+        ex->connection->http->awake_count--;
     }
     sco_list_remove(&ex->link);
     ex->rest = SCO_REST_NONE;
-    ex->is_watched = false;
-    ex->is_stale = false;
     return was_asleep;
-}
-
-/* Resumes the suspended ones of a list. */
-static void
-wake_list(struct sco_list *list)
-{
-    struct sco_exchange *ex;
-
-    while ((ex = first_of(list)) != NULL) {
-        if (sco_gone_wake(ex)) {
-            MHD_resume_connection(ex->connection->mhd);
-        }
-    }
 }
 
 void
 sco_gone_wake_all(struct sco_http *http)
 {
-    wake_list(&http->fresh);
-    wake_list(&http->watched);
-    wake_list(&http->parked);
+    struct sco_exchange *ex;
+
+    while ((ex = first_of(&http->asleep)) != NULL) {
+        (void)sco_gone_wake(ex);
+        MHD_resume_connection(ex->connection->mhd);
+    }
 }
 
-/* ---- patience --------------------------------------------------------- */
-
-/* Begins to watch the client. */
-static void
-watch_client(struct sco_exchange *ex)
-{
-    struct sco_http *http = ex->connection->http;
-    struct epoll_event event = { .events = EPOLLRDHUP, .data.ptr = ex };
-
-    ex->is_watched = epoll_ctl(http->gone_fd, EPOLL_CTL_ADD,
-                               ex->connection->fd, &event)
-                     == 0;
-    sco_list_remove(&ex->link);
-    sco_list_push(&http->watched, &ex->link);
-}
-
-/* Moves on those who have waited long enough. */
+/* Has the daemon ask those who are awake, so that those who have waited long
+ * enough go to sleep. */
 static void
 on_patience(void *arg, uint64_t now_ns)
 {
     struct sco_http *http = arg;
-    struct sco_exchange *ex;
 
-    while ((ex = first_of(&http->fresh)) != NULL
-           && ex->waits_since_ns + WATCH_AFTER_NS <= now_ns) {
-        watch_client(ex);
-    }
-    while ((ex = first_of(&http->watched)) != NULL
-           && ex->waits_since_ns + SLEEP_AFTER_NS <= now_ns) {
-        ex->is_stale = true;
-        sco_list_remove(&ex->link);
-        sco_list_push(&http->parked, &ex->link);
-    }
     if (http->awake_count > 0) {
         sco_http_due(http, 0, 0);
+        sco_loop_timer_set(http->loop, &http->patience, now_ns + PATIENCE_NS);
     }
-    set_patience(http);
 }
 
 /* ---- hang-ups --------------------------------------------------------- */
 
-/* The connection is dead: the daemon is to end it. */
+/* The connection of an exchange that is asleep is dead: the daemon is to end
+ * it. */
 static void
 end_exchange(struct sco_exchange *ex)
 {
-    struct sco_http *http = ex->connection->http;
-    bool was_asleep = sco_gone_wake(ex);
-
+    (void)sco_gone_wake(ex);
     ex->is_cut = true;
     sco_exchange_tell_gone(ex, SCO_GONE_ALL);
-    if (was_asleep) {
-        MHD_resume_connection(ex->connection->mhd);
-    }
-    sco_http_due(http, 1, 0);
+    MHD_resume_connection(ex->connection->mhd);
+    sco_http_due(ex->connection->http, 1, 0);
 }
 
-/* The client has closed its sending side: its last news but for the end. */
+/* The client has closed its sending side. */
 static void
-half_closed(struct sco_exchange *ex)
+half_closed(struct sco_connection *connection)
 {
-    struct sco_http *http = ex->connection->http;
-    struct epoll_event event = { .events = 0, .data.ptr = ex };
+    struct sco_http *http = connection->http;
+    struct sco_exchange *ex = &connection->exchange;
 
-    (void)epoll_ctl(http->gone_fd, EPOLL_CTL_MOD, ex->connection->fd, &event);
-    sco_exchange_tell_gone(ex, SCO_GONE_SENDING);
+    connection->is_half_closed = true;
+    sco_list_remove(&connection->half);
+    sco_list_push(&http->half_closed, &connection->half);
+    http->is_due = true;
+    if (ex->stage == SCO_STAGE_WAITING && !ex->replied) {
+        sco_exchange_tell_gone(ex, SCO_GONE_SENDING);
+    }
 }
 
 static void
@@ -223,28 +177,67 @@ on_gone_ready(void *arg, uint32_t events)
 
     (void)events;
     for (int i = 0; i < count; i++) {
-        struct sco_exchange *ex = ready[i].data.ptr;
+        struct sco_connection *connection = ready[i].data.ptr;
 
-        if (sco_linger_is(ready[i].data.ptr)) {
-            sco_linger_ready(http, ready[i].data.ptr);
-        } else if (!ex->is_watched) {
-            continue; /* over since the epoll_wait() */
-        } else if ((ready[i].events & (EPOLLHUP | EPOLLERR)) != 0) {
-            end_exchange(ex);
-        } else {
-            half_closed(ex);
+        if (sco_linger_is(connection)) {
+            sco_linger_ready(http, connection);
+        } else if ((ready[i].events & (EPOLLHUP | EPOLLERR)) == 0) {
+            half_closed(connection);
+        } else if (connection->exchange.rest == SCO_REST_ASLEEP) {
+            end_exchange(&connection->exchange);
+        }
+    }
+}
+
+/* Whether bytes have come that the library has not read. */
+static bool
+has_unread(const struct sco_connection *connection)
+{
+    int unread = 0;
+
+    return ioctl(connection->fd, FIONREAD, &unread) == 0 && unread > 0;
+}
+
+void
+sco_gone_settle(struct sco_http *http)
+{
+    struct sco_list *next;
+
+    for (struct sco_list *at = http->half_closed.next;
+         at != &http->half_closed; at = next) {
+        const struct sco_connection *connection =
+            SCO_LIST_ENTRY(at, struct sco_connection, half);
+
+        next = at->next;
+        if (connection->exchange.stage < SCO_STAGE_WAITING
+            && !has_unread(connection)) {
+            (void)shutdown(connection->fd, SHUT_RDWR);
+            sco_list_remove(at);
         }
     }
 }
 
 /* ---- making and ending ------------------------------------------------ */
 
+void
+sco_gone_watch(struct sco_connection *connection)
+{
+    struct epoll_event event = {
+        .events = EPOLLRDHUP | EPOLLET,
+        .data.ptr = connection,
+    };
+
+    /* Without it the connection works, and lives until its deadline. */
+    (void)epoll_ctl(connection->http->gone_fd, EPOLL_CTL_ADD, connection->fd,
+                    &event);
+}
+
 enum sco_status
 sco_gone_init(struct sco_http *http, struct sco_error *err)
 {
-    sco_list_init(&http->fresh);
-    sco_list_init(&http->watched);
-    sco_list_init(&http->parked);
+    sco_list_init(&http->awake);
+    sco_list_init(&http->asleep);
+    sco_list_init(&http->half_closed);
     http->patience = (struct sco_timer){ .on_time = on_patience, .arg = http };
     http->gone_fd = epoll_create1(EPOLL_CLOEXEC);
     if (http->gone_fd < 0) {

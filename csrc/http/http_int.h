@@ -84,12 +84,10 @@ struct sco_exchange {
     struct sco_sending *sending;
 
     /* While it waits: gone.c. */
-    struct sco_list link; /* in http->fresh, watched or parked */
+    struct sco_list link; /* in http->awake or asleep */
     uint64_t waits_since_ns;
     enum sco_rest rest;
     unsigned asked_count; /* in vain */
-    bool is_stale;   /* to be suspended when the daemon next asks */
-    bool is_watched; /* in the epoll of the hang-up watch */
 };
 
 struct sco_connection {
@@ -98,7 +96,10 @@ struct sco_connection {
     int fd;
     bool is_tcp;
     bool lingers; /* its client may still be sending when it is closed */
+    bool is_cut;          /* by us, without an answer */
+    bool is_half_closed;  /* its client sends no more */
     struct sco_list all;  /* in http->connections */
+    struct sco_list half; /* in http->half_closed */
     struct sco_list link; /* in http->idle, bodies, senders, or none */
     uint64_t since_ns;    /* when it came into that list */
 
@@ -150,11 +151,10 @@ struct sco_http {
     struct sco_timer sweep;
     uint64_t sweep_ns;
 
-    /* gone.c; lists of struct sco_exchange, each by waits_since_ns */
-    struct sco_list fresh;   /* waits, and nobody watches its client */
-    struct sco_list watched; /* its client is watched */
-    struct sco_list parked;  /* the same, and suspended for good */
+    /* gone.c */
+    struct sco_list awake, asleep; /* exchanges that wait */
     size_t awake_count;
+    struct sco_list half_closed; /* connections */
     int gone_fd;
     struct sco_watch gone_watch;
     struct sco_timer patience;
@@ -238,6 +238,13 @@ bool sco_reply_make(struct sco_exchange *ex,
  * Errors: SCO_INTERNAL. */
 SCO_NODISCARD
 enum sco_status sco_gone_init(struct sco_http *http, struct sco_error *err);
+
+/* Watches whether the client of a new connection leaves. */
+void sco_gone_watch(struct sco_connection *connection);
+
+/* Shuts down what waits for nothing and whose client sends no more; to be
+ * called when the daemon has run. */
+void sco_gone_settle(struct sco_http *http);
 
 /* Resumes all that are suspended, for the end. */
 void sco_gone_wake_all(struct sco_http *http);

@@ -53,12 +53,15 @@ lingerer_end(struct sco_http *http, struct lingerer *lingerer)
     free(lingerer);
 }
 
-/* Whether the client may still be sending. */
+/* Whether the client may still be sending, and has an answer to read. */
 static bool
 is_needed(const struct sco_connection *connection)
 {
     int unread = 0;
 
+    if (connection->is_cut || connection->is_half_closed) {
+        return false;
+    }
     return connection->lingers
            || (ioctl(connection->fd, FIONREAD, &unread) == 0 && unread > 0);
 }
@@ -81,6 +84,9 @@ sco_linger_begin(struct sco_connection *connection)
     lingerer->until_ns =
         sco_loop_now_ns(http->loop) + LINGER_MS * SCO_NS_PER_MS;
     event.data.ptr = mark(lingerer);
+    /* The daemon closes its descriptor, ours keeps the socket: what the set
+     * has under the old one would stay. */
+    (void)epoll_ctl(http->gone_fd, EPOLL_CTL_DEL, connection->fd, NULL);
     if (lingerer->fd < 0
         || epoll_ctl(http->gone_fd, EPOLL_CTL_ADD, lingerer->fd, &event)
                != 0) {

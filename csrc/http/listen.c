@@ -203,6 +203,7 @@ connection_create(struct sco_http *http, int fd, const union address *peer)
     connection->is_tcp = peer->any.sa_family != AF_UNIX;
     connection->exchange.connection = connection;
     sco_list_init(&connection->all);
+    sco_list_init(&connection->half);
     sco_list_init(&connection->link);
     sco_list_init(&connection->exchange.link);
     keep_address(peer, connection->address);
@@ -221,6 +222,7 @@ sco_connection_destroy(struct sco_connection *connection)
         return;
     }
     sco_list_remove(&connection->all);
+    sco_list_remove(&connection->half);
     sco_list_remove(&connection->link);
     free(connection->exchange.fields);
     free(connection->exchange.text);

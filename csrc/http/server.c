@@ -99,6 +99,7 @@ run_daemon(void *arg, uint64_t now_ns)
     if (runs == RUNS_MAX) {
         sco_loop_timer_set(http->loop, &http->again, now_ns);
     }
+    sco_gone_settle(http);
     sco_listen_resume(http);
     return http->app_called;
 }

@@ -1,6 +1,6 @@
 #define _GNU_SOURCE
-#include "link/shared.h"
 #include "link/link_int.h"
+#include "link/shared.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -111,8 +111,8 @@ sco_arena_slots(struct sco_arena *arena)
 static struct shared_mark *
 mark_of(struct sco_arena *arena, struct sco_slot slot)
 {
-    return (struct shared_mark *)(void *)(arena->map.at + SHARED_PAGE
-                                          + slot.offset);
+    return (struct shared_mark *)(void *)(arena->map.at + SHARED_PAGE +
+                                          slot.offset);
 }
 
 char *

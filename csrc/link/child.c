@@ -56,11 +56,11 @@ receive_hello(int socket, struct link_hello *hello, char *boot, int fds[3],
     if (got == 0) {
         return sco_fail(err, SCO_CLOSED, "the host is gone");
     }
-    if (got < (ssize_t)sizeof(*hello) || hello->magic != LINK_MAGIC
-        || hello->version != LINK_VERSION
-        || (uint64_t)got != sizeof(*hello) + hello->boot_bytes
-        || rights == NULL || rights->cmsg_type != SCM_RIGHTS
-        || rights->cmsg_len != CMSG_LEN(3 * sizeof(int))) {
+    if (got < (ssize_t)sizeof(*hello) || hello->magic != LINK_MAGIC ||
+        hello->version != LINK_VERSION ||
+        (uint64_t)got != sizeof(*hello) + hello->boot_bytes ||
+        rights == NULL || rights->cmsg_type != SCM_RIGHTS ||
+        rights->cmsg_len != CMSG_LEN(3 * sizeof(int))) {
         return sco_fail(err, SCO_INVALID,
                         "not started by a host of this version");
     }
@@ -96,7 +96,7 @@ sco_child_attach(int fd, struct sco_child **out, struct sco_error *err)
     struct sco_child *child = calloc(1, sizeof(*child));
     struct link_hello hello = { 0 };
     enum sco_status status;
-    int fds[3];
+    int fds[3] = { -1, -1, -1 };
 
     if (child == NULL || (child->boot = malloc(LINK_BOOT_MAX)) == NULL) {
         free(child);
@@ -193,12 +193,12 @@ sco_child_boot(const struct sco_child *child)
 static bool
 call_is_sound(const struct sco_lane_call *call)
 {
-    return call->offset <= SCO_SLOTS_BYTES - call->slot_bytes
-           && call->slot_bytes >= SHARED_MARK_BYTES
-           && call->slot_bytes <= SCO_SLOTS_BYTES
-           && call->body_bytes <= call->slot_bytes
-           && SHARED_MARK_BYTES + call->head_bytes + call->body_bytes
-                  <= call->slot_bytes;
+    return call->offset <= SCO_SLOTS_BYTES - call->slot_bytes &&
+           call->slot_bytes >= SHARED_MARK_BYTES &&
+           call->slot_bytes <= SCO_SLOTS_BYTES &&
+           call->body_bytes <= call->slot_bytes &&
+           SHARED_MARK_BYTES + call->head_bytes + call->body_bytes <=
+               call->slot_bytes;
 }
 
 /* Starts a request, unless it was revoked. */
@@ -207,11 +207,11 @@ start_call(struct sco_child *child, const struct sco_lane_call *call)
 {
     uint64_t waiting = call->ticket << MARK_BITS | MARK_WAITING;
 
-    child->mark = (struct shared_mark *)(void *)(child->arena.at + SHARED_PAGE
-                                                 + call->offset);
-    if (!atomic_compare_exchange_strong(
-            &child->mark->ticket, &waiting,
-            call->ticket << MARK_BITS | MARK_STARTED)) {
+    child->mark = (struct shared_mark *)(void *)(child->arena.at +
+                                                 SHARED_PAGE + call->offset);
+    if (!atomic_compare_exchange_strong(&child->mark->ticket, &waiting,
+                                        call->ticket << MARK_BITS |
+                                            MARK_STARTED)) {
         child->mark = NULL;
         return false;
     }
@@ -228,8 +228,8 @@ call_view(const struct sco_child *child)
         child->arena.at + SHARED_PAGE + call->offset + SHARED_MARK_BYTES;
 
     return (struct sco_call){
-        .way = call->kind == SCO_LANE_PLAIN ? SCO_CALL_PLAIN
-                                            : SCO_CALL_GENERAL,
+        .way =
+            call->kind == SCO_LANE_PLAIN ? SCO_CALL_PLAIN : SCO_CALL_GENERAL,
         .head = { at, call->head_bytes },
         .body = { at + call->head_bytes, call->body_bytes },
         .timeout_ms = call->timeout_ms,
@@ -268,9 +268,10 @@ sco_child_try_next(struct sco_child *child, struct sco_call *call_out,
 {
     if (child->line_in_hand) {
         child->line_in_hand = false;
-        child_push(child, &(struct sco_lane_reply){
-                              .kind = SCO_LANE_SKIPPED,
-                              .ticket = child->call.ticket });
+        child->mark = NULL;
+        child_push(child,
+                   &(struct sco_lane_reply){ .kind = SCO_LANE_SKIPPED,
+                                             .ticket = child->call.ticket });
     }
     while (take_entry(child)) {
         if (!call_is_sound(&child->call) || !start_call(child, &child->call)) {
@@ -296,8 +297,8 @@ sco_child_wait(struct sco_child *child)
     int interrupted = 0;
 
     atomic_store(&shared->child_sleeps, SLEEP_FOR_CALLS);
-    if (atomic_load(&shared->calls_tail) == child->calls_head
-        && atomic_load(&shared->stop) == 0) {
+    if (atomic_load(&shared->calls_tail) == child->calls_head &&
+        atomic_load(&shared->stop) == 0) {
         interrupted = shared_wait(&shared->bell, seen);
     }
     atomic_store_explicit(&shared->child_sleeps, SLEEP_NO,

@@ -59,10 +59,10 @@ size_t
 sco_head_bytes(const struct sco_call_head *head,
                const struct sco_field *fields, size_t field_count)
 {
-    return (size_t)7 * 2 + head->method.len + head->target.len
-           + head->version.len + head->peer_host.len + head->server_host.len
-           + head->request_id.len + head->client_request_id.len
-           + (size_t)2 * 2 + sco_fields_bytes(fields, field_count);
+    return (size_t)7 * 2 + head->method.len + head->target.len +
+           head->version.len + head->peer_host.len + head->server_host.len +
+           head->request_id.len + head->client_request_id.len + (size_t)2 * 2 +
+           sco_fields_bytes(fields, field_count);
 }
 
 void

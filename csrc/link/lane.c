@@ -19,8 +19,8 @@ sco_lane_create(struct sco_arena *arena, struct sco_lane **out,
     if (lane == NULL) {
         return sco_fail(err, SCO_NOMEM, "a worker's lane");
     }
-    status = link_map_create("scorehost-lane", SHARED_LANE_BYTES, &lane->map,
-                             err);
+    status =
+        link_map_create("scorehost-lane", SHARED_LANE_BYTES, &lane->map, err);
     if (status != SCO_OK) {
         free(lane);
         return status;
@@ -98,8 +98,8 @@ bool
 sco_lane_send(struct sco_lane *lane, const struct sco_lane_call *call)
 {
     struct shared_lane *shared = shared_of(lane);
-    unsigned head = atomic_load_explicit(&shared->calls_head,
-                                         memory_order_acquire);
+    unsigned head =
+        atomic_load_explicit(&shared->calls_head, memory_order_acquire);
 
     if (lane->calls_tail - head >= SHARED_CALLS) {
         return false;
@@ -145,8 +145,8 @@ sco_lane_reply_fits(const struct sco_lane_reply *reply, uint64_t slot_bytes)
     } else {
         limit = SCO_SLOTS_BYTES;
     }
-    if (begin < SHARED_BLOCK_BYTES || begin % SHARED_BLOCK_BYTES != 0
-        || begin > limit || reply->body_bytes > limit) {
+    if (begin < SHARED_BLOCK_BYTES || begin % SHARED_BLOCK_BYTES != 0 ||
+        begin > limit || reply->body_bytes > limit) {
         return false;
     }
     end = begin + reply->headers_bytes + reply->body_bytes;
@@ -171,9 +171,8 @@ sco_lane_take(struct sco_lane *lane, struct sco_lane_reply *out)
     lane->replies_head++;
     atomic_store(&shared->replies_head, lane->replies_head);
     ring_for_space(lane);
-    if (reply.kind >= SCO_LANE_KINDS || reply.place > SCO_LANE_IN_BLOCK
-        || (reply.place != SCO_LANE_IN_SLOT
-            && !sco_lane_reply_fits(&reply, 0))) {
+    if (reply.kind >= SCO_LANE_KINDS || reply.place > SCO_LANE_IN_BLOCK ||
+        (reply.place != SCO_LANE_IN_SLOT && !sco_lane_reply_fits(&reply, 0))) {
         return SCO_INVALID;
     }
     *out = reply;
@@ -191,8 +190,8 @@ void
 sco_lane_release(struct sco_lane *lane, uint64_t offset)
 {
     struct shared_block *block =
-        (struct shared_block *)(void *)(lane->map.at + SHARED_LANE_HEAD
-                                        + offset - SHARED_BLOCK_BYTES);
+        (struct shared_block *)(void *)(lane->map.at + SHARED_LANE_HEAD +
+                                        offset - SHARED_BLOCK_BYTES);
 
     atomic_store(&block->busy, 0);
     ring_for_space(lane);

@@ -43,11 +43,11 @@ struct sco_lane_call {
 };
 
 enum sco_lane_reply_kind {
-    SCO_LANE_READY, /* init() is done; the bytes are documents */
-    SCO_LANE_WHOLE, /* a reply, complete */
-    SCO_LANE_START, /* a streamed reply begins; the bytes are its headers */
-    SCO_LANE_CHUNK, /* a piece of it */
-    SCO_LANE_END,   /* its end; status is an enum sco_status */
+    SCO_LANE_READY,   /* init() is done; the bytes are documents */
+    SCO_LANE_WHOLE,   /* a reply, complete */
+    SCO_LANE_START,   /* a streamed reply begins; the bytes are its headers */
+    SCO_LANE_CHUNK,   /* a piece of it */
+    SCO_LANE_END,     /* its end; status is an enum sco_status */
     SCO_LANE_SKIPPED, /* a line was logged, or a revoked request passed by */
     SCO_LANE_KINDS,
 };
@@ -124,8 +124,8 @@ void sco_arena_cancel(struct sco_arena *arena, struct sco_slot slot,
  *            sco_lane_unref(). `arena` is borrowed.
  * Errors:    SCO_NOMEM, SCO_INTERNAL. */
 SCO_NODISCARD
-enum sco_status sco_lane_create(struct sco_arena *arena,
-                                struct sco_lane **out, struct sco_error *err);
+enum sco_status sco_lane_create(struct sco_arena *arena, struct sco_lane **out,
+                                struct sco_error *err);
 
 /* One more reference, for bytes of the lane that are still being sent. */
 struct sco_lane *sco_lane_ref(struct sco_lane *lane);

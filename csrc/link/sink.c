@@ -19,8 +19,8 @@ ring_doorbell(struct sco_child *child)
     const uint64_t one = 1;
     ssize_t written;
 
-    if (atomic_load(&child->shared_arena->host_sleeps) == 0
-        || atomic_exchange(&child->shared_arena->host_sleeps, 0) == 0) {
+    if (atomic_load(&child->shared_arena->host_sleeps) == 0 ||
+        atomic_exchange(&child->shared_arena->host_sleeps, 0) == 0) {
         return;
     }
     do {
@@ -50,8 +50,8 @@ wait_for_space(struct sco_child *child, bool (*ready)(struct sco_child *))
 static bool
 ring_has_room(struct sco_child *child)
 {
-    return child->replies_tail - atomic_load(&child->shared->replies_head)
-           < SHARED_REPLIES;
+    return child->replies_tail - atomic_load(&child->shared->replies_head) <
+           SHARED_REPLIES;
 }
 
 void
@@ -113,9 +113,9 @@ take_block(struct sco_child *child, size_t bytes, uint64_t *offset_out)
     char *at;
 
     collect_blocks(child);
-    if (!block_room(child)
-        || sco_slots_take(child->region, bytes + SHARED_BLOCK_BYTES, &slot)
-               != SCO_OK) {
+    if (!block_room(child) ||
+        sco_slots_take(child->region, bytes + SHARED_BLOCK_BYTES, &slot) !=
+            SCO_OK) {
         return NULL;
     }
     at = child->lane.at + SHARED_LANE_HEAD + slot.offset;
@@ -133,10 +133,9 @@ static char *
 room_in_slot(struct sco_child *child, size_t bytes, uint64_t *offset_out)
 {
     const struct sco_lane_call *call = &child->call;
-    uint64_t used =
-        SHARED_MARK_BYTES + call->head_bytes + call->body_bytes;
-    uint64_t offset = (used + SHARED_BLOCK_BYTES - 1) / SHARED_BLOCK_BYTES
-                      * SHARED_BLOCK_BYTES;
+    uint64_t used = SHARED_MARK_BYTES + call->head_bytes + call->body_bytes;
+    uint64_t offset = (used + SHARED_BLOCK_BYTES - 1) / SHARED_BLOCK_BYTES *
+                      SHARED_BLOCK_BYTES;
 
     if (offset > call->slot_bytes || bytes > call->slot_bytes - offset) {
         return NULL;
@@ -242,8 +241,8 @@ sink_timed_out(struct sco_sink *sink)
     struct sco_child *child = child_of(sink);
     struct shared_mark *mark = child->mark;
 
-    return mark != NULL
-           && (atomic_load(&mark->cancel) & SCO_CANCEL_TIMEOUT) != 0;
+    return mark != NULL &&
+           (atomic_load(&mark->cancel) & SCO_CANCEL_TIMEOUT) != 0;
 }
 
 static enum sco_status
@@ -253,9 +252,8 @@ sink_start(struct sco_sink *sink, const struct sco_reply_head *head,
     struct sco_child *child = child_of(sink);
     struct sco_lane_reply reply = reply_with(child, head, SCO_LANE_START);
 
-    if (sink_cancelled(sink)
-        || !place_bytes(child, &reply, headers,
-                        (struct sco_slice){ NULL, 0 })) {
+    if (sink_cancelled(sink) ||
+        !place_bytes(child, &reply, headers, (struct sco_slice){ NULL, 0 })) {
         return SCO_CANCELLED;
     }
     child_push(child, &reply);
@@ -266,9 +264,9 @@ static bool
 stream_has_room(struct sco_child *child)
 {
     collect_blocks(child);
-    return sink_cancelled(&child->sink)
-           || (child->block_count < STREAM_BLOCKS_MAX
-               && child->block_bytes < STREAM_BYTES_MAX);
+    return sink_cancelled(&child->sink) ||
+           (child->block_count < STREAM_BLOCKS_MAX &&
+            child->block_bytes < STREAM_BYTES_MAX);
 }
 
 static enum sco_status
@@ -279,9 +277,8 @@ sink_chunk(struct sco_sink *sink, struct sco_slice bytes)
                                     .kind = SCO_LANE_CHUNK };
 
     wait_for_space(child, stream_has_room);
-    if (sink_cancelled(sink)
-        || !place_bytes(child, &reply, (struct sco_slice){ NULL, 0 },
-                        bytes)) {
+    if (sink_cancelled(sink) ||
+        !place_bytes(child, &reply, (struct sco_slice){ NULL, 0 }, bytes)) {
         return SCO_CANCELLED;
     }
     child_push(child, &reply);
@@ -322,8 +319,7 @@ sco_child_ready(struct sco_child *child, const struct sco_document *documents,
         return sco_fail(err, SCO_TOO_LARGE, "%zu documents", count);
     }
     for (size_t i = 0; i < count; i++) {
-        fields[i] = (struct sco_field){ documents[i].name,
-                                        documents[i].body };
+        fields[i] = (struct sco_field){ documents[i].name, documents[i].body };
     }
     bytes = sco_fields_bytes(fields, count);
     into = take_block(child, bytes, &reply.offset);

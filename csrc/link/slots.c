@@ -17,7 +17,7 @@ struct slot_class {
     uint32_t *free;
     uint32_t free_count;
     uint32_t free_room;
-    uint32_t idle; /* bottom entries of `free` unused since the last trim */
+    uint32_t idle;    /* bottom entries of `free` unused since the last trim */
     uint32_t trimmed; /* bottom entries whose memory was given back */
 };
 
@@ -140,11 +140,11 @@ class_trim(struct sco_slots *slots, size_t which)
     struct slot_class *class = &slots->classes[which];
 
     for (uint32_t i = class->trimmed; i < class->idle; i++) {
-        uint64_t at = slots->file_offset + which * SCO_SLOTS_STRETCH
-                      + (uint64_t)class->free[i] * class->bytes;
+        uint64_t at = slots->file_offset + which * SCO_SLOTS_STRETCH +
+                      (uint64_t) class->free[i] * class->bytes;
 
         fallocate(slots->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                  (off_t)at, (off_t)class->bytes);
+                  (off_t)at, (off_t) class->bytes);
     }
     class->trimmed = class->idle;
     class->idle = class->free_count;

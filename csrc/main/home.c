@@ -21,8 +21,8 @@ is_program(const char *path)
 {
     struct stat found;
 
-    return stat(path, &found) == 0 && S_ISREG(found.st_mode)
-           && access(path, X_OK) == 0;
+    return stat(path, &found) == 0 && S_ISREG(found.st_mode) &&
+           access(path, X_OK) == 0;
 }
 
 /* A venv made by another version has no packages that we could import; what
@@ -36,8 +36,8 @@ check_version(const char *environment, const char *version,
     struct stat found;
 
     (void)snprintf(library, sizeof(library), "lib/python%s", version);
-    if (!join(directory, environment, library)
-        || stat(directory, &found) != 0 || !S_ISDIR(found.st_mode)) {
+    if (!join(directory, environment, library) ||
+        stat(directory, &found) != 0 || !S_ISDIR(found.st_mode)) {
         return sco_fail(err, SCO_INVALID,
                         "VIRTUAL_ENV=%s is not an environment of Python %s, "
                         "which scorehost-host is linked with",

@@ -54,8 +54,7 @@ start_python(const char *python, int argc, char **argv)
 
     PyConfig_InitPythonConfig(&config);
     config.parse_argv = 0;
-    status =
-        PyConfig_SetBytesString(&config, &config.program_name, python);
+    status = PyConfig_SetBytesString(&config, &config.program_name, python);
     if (!PyStatus_Exception(status)) {
         status = PyConfig_SetBytesArgv(&config, argc, argv);
     }
@@ -91,9 +90,8 @@ preset_core(void)
     if (module != NULL) {
         done = PyObject_CallMethod(importer, "exec_module", "O", module);
     }
-    if (done != NULL
-        && PyDict_SetItemString(PyImport_GetModuleDict(), module_name, module)
-               < 0) {
+    if (done != NULL && PyDict_SetItemString(PyImport_GetModuleDict(),
+                                             module_name, module) < 0) {
         Py_CLEAR(done);
     }
     Py_XDECREF(module);

@@ -34,9 +34,9 @@ core_serve(PyObject *module, PyObject *args)
     struct sco_bridge *bridge;
     int code;
 
-    if (!PyArg_ParseTuple(args, "UU:serve", &config_text, &boot_text)
-        || read_text(config_text, &config) < 0
-        || read_text(boot_text, &boot) < 0) {
+    if (!PyArg_ParseTuple(args, "UU:serve", &config_text, &boot_text) ||
+        read_text(config_text, &config) < 0 ||
+        read_text(boot_text, &boot) < 0) {
         return NULL;
     }
     if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
@@ -94,13 +94,13 @@ core_exec(PyObject *module)
     struct sco_core_state *state = state_of(module);
 
     state->call_type = sco_call_type_create(module);
-    if (state->call_type == NULL
-        || PyModule_AddType(module, state->call_type) < 0) {
+    if (state->call_type == NULL ||
+        PyModule_AddType(module, state->call_type) < 0) {
         return -1;
     }
     state->link_type = sco_link_type_create(module);
-    if (state->link_type == NULL
-        || PyModule_AddType(module, state->link_type) < 0) {
+    if (state->link_type == NULL ||
+        PyModule_AddType(module, state->link_type) < 0) {
         return -1;
     }
     return 0;

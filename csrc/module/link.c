@@ -5,8 +5,7 @@
 #include "pybridge/serve.h"
 
 struct link_object {
-    PyObject_HEAD
-    struct sco_child *child;
+    PyObject_HEAD struct sco_child *child;
     bool served; /* serve() is for once */
 };
 
@@ -106,8 +105,8 @@ static PyType_Slot link_slots[] = {
 static PyType_Spec link_spec = {
     .name = "scorehost._core.Link",
     .basicsize = sizeof(struct link_object),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE
-             | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE |
+             Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .slots = link_slots,
 };
 
@@ -125,10 +124,9 @@ sco_link_attach(PyTypeObject *type, int fd)
     struct link_object *link;
     enum sco_status status;
 
-    Py_BEGIN_ALLOW_THREADS
-    status = sco_child_attach(fd, &child, &err);
-    Py_END_ALLOW_THREADS
-    if (status != SCO_OK) {
+    Py_BEGIN_ALLOW_THREADS status = sco_child_attach(fd, &child, &err);
+    Py_END_ALLOW_THREADS if (status != SCO_OK)
+    {
         return sco_raise(status, &err);
     }
     link = (struct link_object *)type->tp_alloc(type, 0);

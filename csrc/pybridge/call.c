@@ -51,8 +51,8 @@ sco_scorer_finish(struct sco_scorer *scorer)
 bool
 sco_scorer_is_late(const struct sco_scorer *scorer)
 {
-    return atomic_load(&scorer->run) != RUN_IDLE
-           && scorer->sink->ops->timed_out(scorer->sink);
+    return atomic_load(&scorer->run) != RUN_IDLE &&
+           scorer->sink->ops->timed_out(scorer->sink);
 }
 
 void
@@ -60,8 +60,7 @@ sco_scorer_strike(struct sco_scorer *scorer)
 {
     int active = RUN_ACTIVE;
 
-    if (!atomic_compare_exchange_strong(&scorer->run, &active,
-                                        RUN_STRIKING)) {
+    if (!atomic_compare_exchange_strong(&scorer->run, &active, RUN_STRIKING)) {
         return;
     }
     if (!scorer->sink->ops->timed_out(scorer->sink)) {
@@ -123,10 +122,9 @@ give_failed(struct sco_scorer *scorer)
 static int
 give_finished(struct sco_scorer *scorer, PyObject *result, uint64_t run_ns)
 {
-    return give_returned(scorer,
-                         PyObject_CallFunction(scorer->scoring->finish, "OK",
-                                               result,
-                                               (unsigned long long)run_ns));
+    return give_returned(
+        scorer, PyObject_CallFunction(scorer->scoring->finish, "OK", result,
+                                      (unsigned long long)run_ns));
 }
 
 static int
@@ -203,8 +201,8 @@ score_plain(struct sco_scorer *scorer, const struct sco_call *call)
     uint64_t run_ns;
     int given;
 
-    args[1] = PyUnicode_DecodeUTF8(call->body.data,
-                                   (Py_ssize_t)call->body.len, "strict");
+    args[1] = PyUnicode_DecodeUTF8(call->body.data, (Py_ssize_t)call->body.len,
+                                   "strict");
     if (args[1] == NULL) {
         return give_undecodable(scorer);
     }
@@ -252,8 +250,8 @@ sco_scorer_score(struct sco_scorer *scorer, const struct sco_call *call,
     int given;
 
     scorer->sink = sink;
-    if (call->way == SCO_CALL_PLAIN && scoring->fast
-        && !sco_scoring_has_flask(scoring)) {
+    if (call->way == SCO_CALL_PLAIN && scoring->fast &&
+        !sco_scoring_has_flask(scoring)) {
         given = score_plain(scorer, call);
     } else {
         given = score_general(scorer, call);

@@ -7,8 +7,7 @@
 #include <stdint.h>
 
 struct call_object {
-    PyObject_HEAD
-    struct sco_slice head;       /* borrowed, or in `kept` */
+    PyObject_HEAD struct sco_slice head; /* borrowed, or in `kept` */
     struct sco_slice body_bytes; /* borrowed; empty once `body` is made */
     PyObject *body;              /* bytes, or NULL */
     PyObject *kept;              /* bytes with the head, or NULL */
@@ -179,8 +178,10 @@ call_dealloc(PyObject *self)
     Py_DECREF(type); /* an instance of a heap type holds its type */
 }
 
-#define PART(name, number, text) \
-    { (name), get_part, NULL, (text), (void *)(uintptr_t)(number) }
+#define PART(name, number, text)                                    \
+    {                                                               \
+        (name), get_part, NULL, (text), (void *)(uintptr_t)(number) \
+    }
 
 static PyGetSetDef call_getset[] = {
     PART("method", PART_METHOD, "The method as received."),
@@ -215,8 +216,8 @@ static PyType_Slot call_slots[] = {
 static PyType_Spec call_spec = {
     .name = "scorehost._core.Call",
     .basicsize = sizeof(struct call_object),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE
-             | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE |
+             Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .slots = call_slots,
 };
 

@@ -25,8 +25,8 @@ PyTypeObject *sco_call_type_create(PyObject *module);
 PyObject *sco_call_object_create(PyTypeObject *type,
                                  const struct sco_call *call);
 
-/* Says that the request is about to be answered. If anybody else holds the object it
- * copies what it borrows; without memory for that it becomes empty.
+/* Says that the request is about to be answered. If anybody else holds the
+ * object it copies what it borrows; without memory for that it becomes empty.
  *
  * Ownership: gives the caller's reference back. */
 void sco_call_object_detach(PyObject *object);

@@ -94,9 +94,9 @@ sco_encoder_clear(struct sco_encoder *encoder)
 static bool
 is_plain(PyObject *result)
 {
-    return PyDict_CheckExact(result) || PyList_CheckExact(result)
-           || PyTuple_CheckExact(result) || PyLong_CheckExact(result)
-           || PyFloat_CheckExact(result);
+    return PyDict_CheckExact(result) || PyList_CheckExact(result) ||
+           PyTuple_CheckExact(result) || PyLong_CheckExact(result) ||
+           PyFloat_CheckExact(result);
 }
 
 /* The encoder's pieces as one string. It gives a tuple of one piece from
@@ -138,9 +138,9 @@ encode_by_module(struct sco_encoder *encoder, PyObject *result,
     if (encoder->encode != NULL && is_plain(result)) {
         text = encode_container(encoder, result);
     }
-    if (text != NULL
-        && (!PyUnicode_CheckExact(text) || sco_py_ready(text) < 0
-            || !PyUnicode_IS_ASCII(text))) {
+    if (text != NULL &&
+        (!PyUnicode_CheckExact(text) || sco_py_ready(text) < 0 ||
+         !PyUnicode_IS_ASCII(text))) {
         Py_CLEAR(text);
     }
     PyErr_Clear();

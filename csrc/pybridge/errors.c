@@ -57,7 +57,8 @@ class_of(enum sco_status status)
 PyObject *
 sco_raise(enum sco_status status, const struct sco_error *err)
 {
-    PyErr_SetString(class_of(status),
-                    err->text[0] != '\0' ? err->text : sco_status_text(status));
+    PyErr_SetString(class_of(status), err->text[0] != '\0'
+                                          ? err->text
+                                          : sco_status_text(status));
     return NULL;
 }

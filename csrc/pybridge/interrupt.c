@@ -18,8 +18,7 @@ struct interrupt {
 static void
 free_capsule(PyObject *capsule)
 {
-    struct interrupt *interrupt =
-        PyCapsule_GetPointer(capsule, capsule_name);
+    struct interrupt *interrupt = PyCapsule_GetPointer(capsule, capsule_name);
 
     Py_XDECREF(interrupt->previous);
     PyMem_Free(interrupt);

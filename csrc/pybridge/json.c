@@ -13,44 +13,36 @@ static bool write_value(struct sco_text *into, PyObject *value, int depth);
 
 /* ---- strings ---------------------------------------------------------- */
 
-/* What stands behind the backslash; 0 for none, 'u' for \uXXXX. */
-static char
-escape_of(Py_UCS4 character)
-{
-    switch (character) {
-    case '"':
-    case '\\':
-        return (char)character;
-    case '\b':
-        return 'b';
-    case '\f':
-        return 'f';
-    case '\n':
-        return 'n';
-    case '\r':
-        return 'r';
-    case '\t':
-        return 't';
-    default:
-        return character >= ' ' && character <= '~' ? '\0' : 'u';
-    }
-}
+/* clang-format off */
+/* What stands behind an ASCII character's backslash; 0 for none, 'u' for
+ * \uXXXX. */
+static const char escapes[128] = {
+    'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u',
+    'b', 't', 'n', 'u', 'f', 'r', 'u', 'u',
+    'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u',
+    'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u',
+    ['"'] = '"', ['\\'] = '\\', [0x7f] = 'u',
+};
+
+/* The bytes that one takes more than one. A table of its own, because the
+ * loop over it is the whole cost of most strings. */
+static const uint8_t extra_bytes[128] = {
+    5, 5, 5, 5, 5, 5, 5, 5,
+    1, 1, 1, 5, 1, 1, 5, 5,
+    5, 5, 5, 5, 5, 5, 5, 5,
+    5, 5, 5, 5, 5, 5, 5, 5,
+    ['"'] = 1, ['\\'] = 1, [0x7f] = 5,
+};
+/* clang-format on */
 
 /* The bytes that a character takes. */
 static size_t
 width_of(Py_UCS4 character)
 {
-    if (character > 0xffff) {
-        return 12; /* a surrogate pair */
+    if (character < 128) {
+        return (size_t)1 + extra_bytes[character];
     }
-    switch (escape_of(character)) {
-    case '\0':
-        return 1;
-    case 'u':
-        return 6;
-    default:
-        return 2;
-    }
+    return character > 0xffff ? 12 : 6; /* a surrogate pair is two */
 }
 
 static char *
@@ -70,14 +62,13 @@ put_unit(char *at, Py_UCS4 unit)
 static char *
 put_character(char *at, Py_UCS4 character)
 {
-    char escape;
+    char escape = character < 128 ? escapes[character] : 'u';
 
     if (character > 0xffff) {
         character -= 0x10000;
         at = put_unit(at, 0xd800 | character >> 10);
         return put_unit(at, 0xdc00 | (character & 0x3ff));
     }
-    escape = escape_of(character);
     if (escape == 'u') {
         return put_unit(at, character);
     }
@@ -90,16 +81,6 @@ put_character(char *at, Py_UCS4 character)
     return at;
 }
 
-/* clang-format off */
-/* The bytes that an ASCII character takes more than one. A table, because the
- * loop over it is the whole cost of most strings. */
-static const uint8_t ascii_extra[128] = {
-    5, 5, 5, 5, 5, 5, 5, 5, 1, 1, 1, 5, 1, 1, 5, 5, /* \b \t \n, \f \r */
-    5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5,
-    ['"'] = 1, ['\\'] = 1, [0x7f] = 5,
-};
-/* clang-format on */
-
 static bool
 write_ascii(struct sco_text *into, PyObject *text)
 {
@@ -109,7 +90,7 @@ write_ascii(struct sco_text *into, PyObject *text)
     char *at;
 
     for (size_t i = 0; i < length; i++) {
-        extra += ascii_extra[data[i] & 127];
+        extra += extra_bytes[data[i] & 127];
     }
     at = sco_text_room(into, length + extra + 2);
     if (at == NULL) {

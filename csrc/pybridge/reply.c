@@ -30,8 +30,7 @@ give(struct sco_sink *sink, const struct sco_reply_head *head,
         sink->ops->reply(sink, head, headers, body);
         return;
     }
-    Py_BEGIN_ALLOW_THREADS
-    sink->ops->reply(sink, head, headers, body);
+    Py_BEGIN_ALLOW_THREADS sink->ops->reply(sink, head, headers, body);
     Py_END_ALLOW_THREADS
 }
 
@@ -57,8 +56,8 @@ sco_reply_internal(struct sco_sink *sink)
 static int
 read_latin1(PyObject *text, struct sco_slice *out)
 {
-    if (!PyUnicode_Check(text) || sco_py_ready(text) < 0
-        || PyUnicode_KIND(text) != PyUnicode_1BYTE_KIND) {
+    if (!PyUnicode_Check(text) || sco_py_ready(text) < 0 ||
+        PyUnicode_KIND(text) != PyUnicode_1BYTE_KIND) {
         PyErr_SetString(PyExc_TypeError,
                         "a header's name and value must be latin-1 strings");
         return -1;
@@ -66,8 +65,8 @@ read_latin1(PyObject *text, struct sco_slice *out)
     out->data = (const char *)PyUnicode_1BYTE_DATA(text);
     out->len = (size_t)PyUnicode_GET_LENGTH(text);
     for (size_t i = 0; i < out->len; i++) {
-        if (out->data[i] == '\r' || out->data[i] == '\n'
-            || out->data[i] == '\0') {
+        if (out->data[i] == '\r' || out->data[i] == '\n' ||
+            out->data[i] == '\0') {
             PyErr_SetString(PyExc_ValueError,
                             "a header must not hold a line break or NUL");
             return -1;
@@ -83,9 +82,9 @@ take_length(struct reply *reply, const struct sco_field *field)
 {
     int64_t length = 0;
 
-    if (!(reply->head.flags & SCO_REPLY_STREAM) || field->value.len == 0
-        || field->value.len > 18
-        || !sco_slice_equal_nocase(field->name, SCO_SLICE("content-length"))) {
+    if (!(reply->head.flags & SCO_REPLY_STREAM) || field->value.len == 0 ||
+        field->value.len > 18 ||
+        !sco_slice_equal_nocase(field->name, SCO_SLICE("content-length"))) {
         return false;
     }
     for (size_t i = 0; i < field->value.len; i++) {
@@ -110,8 +109,8 @@ add_field(struct reply *reply, PyObject *pair)
                         "headers must be tuples of name and value");
         return -1;
     }
-    if (read_latin1(PyTuple_GET_ITEM(pair, 0), &field->name) < 0
-        || read_latin1(PyTuple_GET_ITEM(pair, 1), &field->value) < 0) {
+    if (read_latin1(PyTuple_GET_ITEM(pair, 0), &field->name) < 0 ||
+        read_latin1(PyTuple_GET_ITEM(pair, 1), &field->value) < 0) {
         return -1;
     }
     if (field->name.len > UINT16_MAX || field->value.len > UINT32_MAX) {
@@ -154,8 +153,8 @@ read_status(struct reply *reply, PyObject *status)
     long number;
 
     if (PyTuple_Check(status) && PyTuple_GET_SIZE(status) == 2) {
-        if (read_latin1(PyTuple_GET_ITEM(status, 1), &reply->fields[0].value)
-            < 0) {
+        if (read_latin1(PyTuple_GET_ITEM(status, 1), &reply->fields[0].value) <
+            0) {
             return -1;
         }
         reply->fields[0].name = SCO_SLICE("");
@@ -197,8 +196,8 @@ read_reply(PyObject *tuple, struct reply *reply)
 {
     Py_ssize_t room;
 
-    if (!PyTuple_Check(tuple) || PyTuple_GET_SIZE(tuple) != 5
-        || !PyList_Check(PyTuple_GET_ITEM(tuple, 1))) {
+    if (!PyTuple_Check(tuple) || PyTuple_GET_SIZE(tuple) != 5 ||
+        !PyList_Check(PyTuple_GET_ITEM(tuple, 1))) {
         PyErr_SetString(PyExc_TypeError, "a reply is a tuple of status, "
                                          "headers, body, flags and run_ns");
         return -1;
@@ -218,8 +217,8 @@ read_reply(PyObject *tuple, struct reply *reply)
         PyErr_NoMemory();
         return -1;
     }
-    if (read_status(reply, PyTuple_GET_ITEM(tuple, 0)) < 0
-        || read_fields(reply, PyTuple_GET_ITEM(tuple, 1)) < 0) {
+    if (read_status(reply, PyTuple_GET_ITEM(tuple, 0)) < 0 ||
+        read_fields(reply, PyTuple_GET_ITEM(tuple, 1)) < 0) {
         return -1;
     }
     return write_block(reply);

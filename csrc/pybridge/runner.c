@@ -16,7 +16,7 @@
 /* A thread that may score. */
 struct bridge_thread {
     struct sco_scorer scorer;
-    PyThreadState *state; /* while the thread is detached */
+    PyThreadState *state;       /* while the thread is detached */
     struct bridge_thread *next; /* among those put aside */
 };
 
@@ -105,9 +105,9 @@ bridge_load(void *arg, struct sco_error *err)
 
     attach(&bridge->main);
     object = start_script(bridge->boot);
-    if (object == NULL
-        || sco_scoring_read(object, bridge->call_type, &bridge->scoring) < 0
-        || sco_scorer_init(&bridge->scoring, &bridge->main.scorer) < 0) {
+    if (object == NULL ||
+        sco_scoring_read(object, bridge->call_type, &bridge->scoring) < 0 ||
+        sco_scorer_init(&bridge->scoring, &bridge->main.scorer) < 0) {
         status = fail_load(err);
         goto done;
     }

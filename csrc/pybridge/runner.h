@@ -20,10 +20,10 @@ struct sco_bridge;
  * Ownership: the caller owns what it returns; NULL with an exception. */
 struct sco_bridge *sco_bridge_create(PyObject *boot, PyTypeObject *call_type);
 
-/* Lets go of the GIL for as long as the host runs, and takes it again.
- *
- * Thread: main; attached before the first and after the second. */
+/* Lets go of the GIL, so that the host can run. Thread: main, attached. */
 void sco_bridge_detach(struct sco_bridge *bridge);
+
+/* Takes the GIL again. Thread: main, detached. */
 void sco_bridge_attach(struct sco_bridge *bridge);
 
 /* What the host calls; holds as long as the bridge. */

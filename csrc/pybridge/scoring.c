@@ -156,10 +156,10 @@ sco_scoring_read(PyObject *object, PyTypeObject *call_type,
 
     Py_INCREF(call_type);
     scoring.call_type = call_type;
-    if (read_methods(object, &scoring) < 0
-        || read_fast_road(object, &scoring) < 0
-        || read_surroundings(&scoring) < 0
-        || read_documents(object, &scoring) < 0) {
+    if (read_methods(object, &scoring) < 0 ||
+        read_fast_road(object, &scoring) < 0 ||
+        read_surroundings(&scoring) < 0 ||
+        read_documents(object, &scoring) < 0) {
         sco_scoring_finish(&scoring);
         *out = scoring;
         return -1;
@@ -198,8 +198,8 @@ sco_scoring_log(const struct sco_scoring *scoring,
         PyUnicode_DecodeUTF8(line->logger.data, (Py_ssize_t)line->logger.len,
                              "replace"),
         LOGGING_INFO,
-        PyUnicode_DecodeUTF8(line->message.data,
-                             (Py_ssize_t)line->message.len, "replace"));
+        PyUnicode_DecodeUTF8(line->message.data, (Py_ssize_t)line->message.len,
+                             "replace"));
 
     if (done == NULL) {
         sco_report(scoring->log_line);

@@ -24,8 +24,7 @@ next_event(struct sco_child *child, struct sco_call *call,
     enum sco_child_event event = sco_child_try_next(child, call, line);
 
     if (event == SCO_CHILD_NONE) {
-        Py_BEGIN_ALLOW_THREADS
-        event = sco_child_wait(child);
+        Py_BEGIN_ALLOW_THREADS event = sco_child_wait(child);
         Py_END_ALLOW_THREADS
     }
     return event;
@@ -68,8 +67,8 @@ sco_serve(struct sco_child *child, PyObject *object, PyTypeObject *call_type)
     enum sco_status status;
     int result = -1;
 
-    if (sco_scoring_read(object, call_type, &scoring) < 0
-        || sco_scorer_init(&scoring, &scorer) < 0) {
+    if (sco_scoring_read(object, call_type, &scoring) < 0 ||
+        sco_scorer_init(&scoring, &scorer) < 0) {
         goto done;
     }
     handler = sco_interrupt_install(&scorer);

@@ -11,8 +11,7 @@ send_bytes(struct sco_sink *sink, const char *data, Py_ssize_t length)
     enum sco_status status = SCO_OK;
 
     if (length > 0) {
-        Py_BEGIN_ALLOW_THREADS
-        status = sink->ops->chunk(sink, bytes);
+        Py_BEGIN_ALLOW_THREADS status = sink->ops->chunk(sink, bytes);
         Py_END_ALLOW_THREADS
     }
     return status;

@@ -33,8 +33,8 @@ origin_form(struct sco_slice target)
         return target;
     }
     colon = place_of(target, ':');
-    if (target.len - colon < scheme_end.len
-        || memcmp(target.data + colon, scheme_end.data, scheme_end.len) != 0) {
+    if (target.len - colon < scheme_end.len ||
+        memcmp(target.data + colon, scheme_end.data, scheme_end.len) != 0) {
         return target; /* "*", or nonsense that routing has refused */
     }
     target = rest_of(target, colon + scheme_end.len);
@@ -65,10 +65,11 @@ sco_target_path(struct sco_slice target, struct sco_text *into)
     for (size_t i = 0; i < path.len; i++) {
         char byte = path.data[i];
 
-        if (byte == '%' && path.len - i > 2 && hex_digit(path.data[i + 1]) >= 0
-            && hex_digit(path.data[i + 2]) >= 0) {
-            byte = (char)(hex_digit(path.data[i + 1]) * 16
-                          + hex_digit(path.data[i + 2]));
+        if (byte == '%' && path.len - i > 2 &&
+            hex_digit(path.data[i + 1]) >= 0 &&
+            hex_digit(path.data[i + 2]) >= 0) {
+            byte = (char)(hex_digit(path.data[i + 1]) * 16 +
+                          hex_digit(path.data[i + 2]));
             i += 2;
         }
         sco_text_add_char(into, byte);

@@ -12,8 +12,8 @@ sco_queue_admits(const struct sco_queue_limits *limits, size_t waiting,
     if (waiting >= limits->max_requests) {
         return SCO_BUSY;
     }
-    if (waiting_bytes > limits->max_bytes
-        || body_bytes > limits->max_bytes - waiting_bytes) {
+    if (waiting_bytes > limits->max_bytes ||
+        body_bytes > limits->max_bytes - waiting_bytes) {
         return SCO_BUSY;
     }
     return SCO_OK;
@@ -23,8 +23,7 @@ unsigned
 sco_queue_retry_after_s(size_t waiting, size_t workers, uint64_t run_ns)
 {
     double at_once = workers == 0 ? 1.0 : (double)workers;
-    double seconds =
-        (double)waiting / 2.0 * ((double)run_ns / 1e9) / at_once;
+    double seconds = (double)waiting / 2.0 * ((double)run_ns / 1e9) / at_once;
 
     if (seconds < 1.0) {
         return 1;
@@ -45,8 +44,8 @@ sco_queue_init(struct sco_queue *queue, const struct sco_queue_limits *limits)
 enum sco_status
 sco_queue_push(struct sco_queue *queue, struct sco_request *req)
 {
-    enum sco_status status = sco_queue_admits(
-        &queue->limits, queue->count, queue->bytes, req->body_bytes);
+    enum sco_status status = sco_queue_admits(&queue->limits, queue->count,
+                                              queue->bytes, req->body_bytes);
 
     if (status != SCO_OK) {
         return status;

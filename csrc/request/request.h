@@ -64,7 +64,7 @@ struct sco_request {
     void *on_answer_arg;
 
     /* Where it is. */
-    uint64_t progress_ns; /* of the stream: when its last piece came */
+    uint64_t progress_ns;      /* of the stream: when its last piece came */
     uint64_t ticket;           /* 0: no worker has it */
     struct sco_worker *worker; /* NULL: it is in the queue, or nowhere */
     struct sco_stream *stream; /* of the reply that is coming in */

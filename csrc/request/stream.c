@@ -62,11 +62,14 @@ oldest(struct sco_stream *stream)
 void
 sco_stream_drop(struct sco_stream *stream)
 {
-    struct piece *piece;
+    struct sco_list *link = stream->pieces.next;
 
     stream->dropped = true;
     stream->on_data = NULL;
-    while ((piece = oldest(stream)) != NULL) {
+    while (link != &stream->pieces) {
+        struct piece *piece = SCO_LIST_ENTRY(link, struct piece, link);
+
+        link = link->next;
         piece_free(piece);
     }
 }

@@ -106,13 +106,13 @@ static void
 judge_end(struct sco_pool *pool, const struct sco_worker *worker,
           bool was_ready)
 {
-    uint64_t lived_ns =
-        sco_loop_now_ns(pool->setup->loop) - worker->begun_ns;
+    uint64_t lived_ns = sco_loop_now_ns(pool->setup->loop) - worker->begun_ns;
 
-    if (was_ready && sco_respawn_was_healthy(lived_ns, worker->served)) {
+    if (was_ready && sco_respawn_was_useful(lived_ns, worker->served)) {
         pool->failures = 0;
+    } else {
+        pool->failures++;
     }
-    pool->failures++;
 }
 
 static void
@@ -121,8 +121,8 @@ pool_gone(void *arg, struct sco_worker *worker,
 {
     struct sco_pool *pool = arg;
     bool asked = worker->asked_to_leave;
-    bool boot_failed = !pool->ever_ready && end->signal == 0
-                       && end->exit_code == BOOT_FAILED;
+    bool boot_failed =
+        !pool->ever_ready && end->signal == 0 && end->exit_code == BOOT_FAILED;
 
     if (asked || boot_failed) {
         sco_log(SCO_EVENT_WORKER_EXITING, "Worker exiting (pid: %d)",
@@ -161,8 +161,8 @@ add_worker(struct sco_pool *pool)
     struct sco_worker *worker;
     struct sco_error err;
 
-    if (sco_worker_create(pool->ops, pool->setup, &boss, &worker, &err)
-        != SCO_OK) {
+    if (sco_worker_create(pool->ops, pool->setup, &boss, &worker, &err) !=
+        SCO_OK) {
         sco_log(SCO_EVENT_INTERNAL, "%s", err.text);
         pool->failures += 2;
         respawn_later(pool);
@@ -178,8 +178,8 @@ fill(struct sco_pool *pool)
 {
     size_t before = pool->count + 1;
 
-    while (!pool->stopping && pool->count < pool->wanted
-           && pool->count != before) {
+    while (!pool->stopping && pool->count < pool->wanted &&
+           pool->count != before) {
         before = pool->count;
         add_worker(pool);
     }
@@ -236,14 +236,16 @@ sco_pool_health(const struct sco_pool *pool)
 static bool
 takes_work(const struct sco_worker *worker)
 {
-    return worker->state == SCO_WORKER_READY && !worker->killed
-           && worker->overdue_ticket == 0;
+    return worker->state == SCO_WORKER_READY && !worker->killed &&
+           worker->overdue_ticket == 0;
 }
 
-#define FOR_EACH_WORKER(worker, pool)                                       \
-    for (struct sco_list *link_ = (pool)->workers.next, *next_;             \
-         next_ = link_->next, link_ != &(pool)->workers                     \
-         && ((worker) = SCO_LIST_ENTRY(link_, struct sco_worker, link), 1); \
+#define FOR_EACH_WORKER(worker, pool)                                   \
+    for (struct sco_list *link_ = (pool)->workers.next, *next_;         \
+         next_ = link_->next, link_ != &(pool)->workers &&              \
+                                  ((worker) = SCO_LIST_ENTRY(           \
+                                       link_, struct sco_worker, link), \
+                                  1);                                   \
          link_ = next_)
 
 size_t
@@ -252,7 +254,8 @@ sco_pool_ready_count(const struct sco_pool *pool)
     struct sco_worker *worker;
     size_t count = 0;
 
-    FOR_EACH_WORKER (worker, pool) {
+    FOR_EACH_WORKER(worker, pool)
+    {
         count += worker->state == SCO_WORKER_READY && !worker->killed;
     }
     return count;
@@ -264,9 +267,10 @@ sco_pool_least_busy(const struct sco_pool *pool, size_t depth)
     struct sco_worker *best = NULL;
     struct sco_worker *worker;
 
-    FOR_EACH_WORKER (worker, pool) {
-        if (takes_work(worker) && worker->held_count < depth
-            && (best == NULL || worker->held_count < best->held_count)) {
+    FOR_EACH_WORKER(worker, pool)
+    {
+        if (takes_work(worker) && worker->held_count < depth &&
+            (best == NULL || worker->held_count < best->held_count)) {
             best = worker;
         }
     }
@@ -279,9 +283,10 @@ sco_pool_most_busy(const struct sco_pool *pool)
     struct sco_worker *most = NULL;
     struct sco_worker *worker;
 
-    FOR_EACH_WORKER (worker, pool) {
-        if (worker->held_count > 1
-            && (most == NULL || worker->held_count > most->held_count)) {
+    FOR_EACH_WORKER(worker, pool)
+    {
+        if (worker->held_count > 1 &&
+            (most == NULL || worker->held_count > most->held_count)) {
             most = worker;
         }
     }
@@ -294,7 +299,8 @@ sco_pool_poll(struct sco_pool *pool)
     struct sco_worker *worker;
     bool heard = false;
 
-    FOR_EACH_WORKER (worker, pool) {
+    FOR_EACH_WORKER(worker, pool)
+    {
         heard = sco_worker_poll(worker) || heard;
     }
     return heard;
@@ -305,7 +311,8 @@ sco_pool_flush(struct sco_pool *pool)
 {
     struct sco_worker *worker;
 
-    FOR_EACH_WORKER (worker, pool) {
+    FOR_EACH_WORKER(worker, pool)
+    {
         sco_worker_flush(worker);
     }
 }
@@ -321,7 +328,8 @@ sco_pool_stop(struct sco_pool *pool)
         pool->boss.on_empty(pool->boss.arg);
         return;
     }
-    FOR_EACH_WORKER (worker, pool) {
+    FOR_EACH_WORKER(worker, pool)
+    {
         sco_worker_leave(worker);
     }
 }
@@ -331,7 +339,8 @@ sco_pool_kill(struct sco_pool *pool)
 {
     struct sco_worker *worker;
 
-    FOR_EACH_WORKER (worker, pool) {
+    FOR_EACH_WORKER(worker, pool)
+    {
         sco_worker_kill(worker);
     }
 }

@@ -38,8 +38,9 @@ on_end(void *arg, uint32_t events)
     siginfo_t info = { 0 };
 
     (void)events;
-    if (waitid(P_PID, (id_t)process->base.pid, &info, WEXITED | WNOHANG) != 0
-        || info.si_pid == 0) {
+    if (waitid(P_PID, (id_t)process->base.pid, &info, WEXITED | WNOHANG) !=
+            0 ||
+        info.si_pid == 0) {
         return;
     }
     if (info.si_code == CLD_EXITED) {

@@ -2,16 +2,16 @@
 
 #include "base/clock.h"
 
-#define HEALTHY_NS      (5 * SCO_NS_PER_S)
-#define FIRST_DELAY_NS  (100 * SCO_NS_PER_MS)
-#define LONGEST_DELAY_NS (30 * SCO_NS_PER_S)
+#define USEFUL_NS        (5 * SCO_NS_PER_S)
+#define FIRST_DELAY_NS   (100 * SCO_NS_PER_MS)
+#define LONGEST_DELAY_NS (10 * SCO_NS_PER_S)
 
-enum { HEALTHY_REQUESTS = 100, DOUBLINGS_MAX = 16 };
+enum { DOUBLINGS_MAX = 16 };
 
 bool
-sco_respawn_was_healthy(uint64_t ready_ns, unsigned served)
+sco_respawn_was_useful(uint64_t ready_ns, unsigned served)
 {
-    return ready_ns >= HEALTHY_NS || served >= HEALTHY_REQUESTS;
+    return served > 0 || ready_ns >= USEFUL_NS;
 }
 
 uint64_t

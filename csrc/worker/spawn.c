@@ -61,9 +61,9 @@ set_attributes(posix_spawnattr_t *attributes)
     sigfillset(&all);
     sigdelset(&all, SIGKILL);
     sigdelset(&all, SIGSTOP);
-    failed = posix_spawnattr_setflags(
-        attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF
-                        | POSIX_SPAWN_SETPGROUP);
+    failed = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK |
+                                                      POSIX_SPAWN_SETSIGDEF |
+                                                      POSIX_SPAWN_SETPGROUP);
     failed = failed ? failed : posix_spawnattr_setsigmask(attributes, &none);
     failed = failed ? failed : posix_spawnattr_setsigdefault(attributes, &all);
     return failed ? failed : posix_spawnattr_setpgroup(attributes, 0);
@@ -74,8 +74,8 @@ set_attributes(posix_spawnattr_t *attributes)
 static int
 set_descriptors(posix_spawn_file_actions_t *actions, int socket)
 {
-    int failed = posix_spawn_file_actions_adddup2(actions, socket,
-                                                  SCO_SPAWN_FD);
+    int failed =
+        posix_spawn_file_actions_adddup2(actions, socket, SCO_SPAWN_FD);
 
 #if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
     failed = failed ? failed
@@ -154,14 +154,18 @@ quota_cpus(void)
     FILE *file = fopen("/sys/fs/cgroup/cpu.max", "re");
     unsigned long quota = 0;
     unsigned long period = 0;
-    int read;
+    char line[64];
+    char *end;
 
     if (file == NULL) {
         return 0;
     }
-    read = fscanf(file, "%lu %lu", &quota, &period);
+    if (fgets(line, sizeof(line), file) != NULL) {
+        quota = strtoul(line, &end, 10); /* "max" counts as none */
+        period = strtoul(end, NULL, 10);
+    }
     fclose(file);
-    if (read != 2 || quota == 0 || period == 0) {
+    if (quota == 0 || period == 0) {
         return 0;
     }
     return (unsigned)((quota + period - 1) / period);

@@ -27,9 +27,9 @@ struct thread_worker {
     struct sco_post ended;
     struct sco_child *child;
     pthread_t thread;
-    bool started;    /* `thread` is to be joined */
-    pthread_t intr;  /* the last interrupter */
-    bool intr_begun; /* ... is to be joined */
+    bool started;            /* `thread` is to be joined */
+    pthread_t intr;          /* the last interrupter */
+    bool intr_begun;         /* ... is to be joined */
     _Atomic(void *) entered; /* runner's handle while the thread may score */
 };
 
@@ -73,8 +73,7 @@ thread_body(void *arg)
     if (runner->enter(runner->arg, &entered) == SCO_OK) {
         atomic_store(&thread->entered, entered);
         runner->documents(runner->arg, &documents, &count);
-        if (sco_child_ready(thread->child, documents, count, NULL)
-            == SCO_OK) {
+        if (sco_child_ready(thread->child, documents, count, NULL) == SCO_OK) {
             serve_child(thread, entered);
         }
         atomic_store(&thread->entered, NULL);
@@ -95,8 +94,7 @@ static enum sco_status
 thread_start(struct sco_worker *worker, struct sco_error *err)
 {
     struct thread_worker *thread = (struct thread_worker *)worker;
-    enum sco_status status =
-        sco_child_join(worker->lane, &thread->child, err);
+    enum sco_status status = sco_child_join(worker->lane, &thread->child, err);
 
     if (status != SCO_OK) {
         return status;
@@ -145,8 +143,7 @@ thread_interrupt(struct sco_worker *worker)
     if (!thread->intr_begun) {
         thread->intr_begun =
             sco_thread_start("intr", SCO_ROLE_NONE, intr_body, thread,
-                             &thread->intr, NULL)
-            == SCO_OK;
+                             &thread->intr, NULL) == SCO_OK;
     }
 }
 

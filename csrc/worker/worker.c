@@ -39,15 +39,12 @@ sco_worker_signal_name(int number)
         int number;
         const char *name;
     } names[] = {
-        { SIGSEGV, "SIGSEGV" }, { SIGKILL, "SIGKILL" },
-        { SIGABRT, "SIGABRT" }, { SIGBUS, "SIGBUS" },
-        { SIGFPE, "SIGFPE" },   { SIGILL, "SIGILL" },
-        { SIGTERM, "SIGTERM" }, { SIGINT, "SIGINT" },
-        { SIGHUP, "SIGHUP" },   { SIGQUIT, "SIGQUIT" },
-        { SIGTRAP, "SIGTRAP" }, { SIGSYS, "SIGSYS" },
-        { SIGXCPU, "SIGXCPU" }, { SIGALRM, "SIGALRM" },
-        { SIGPIPE, "SIGPIPE" }, { SIGUSR1, "SIGUSR1" },
-        { SIGUSR2, "SIGUSR2" }, { SIGXFSZ, "SIGXFSZ" },
+        { SIGSEGV, "SIGSEGV" }, { SIGKILL, "SIGKILL" }, { SIGABRT, "SIGABRT" },
+        { SIGBUS, "SIGBUS" },   { SIGFPE, "SIGFPE" },   { SIGILL, "SIGILL" },
+        { SIGTERM, "SIGTERM" }, { SIGINT, "SIGINT" },   { SIGHUP, "SIGHUP" },
+        { SIGQUIT, "SIGQUIT" }, { SIGTRAP, "SIGTRAP" }, { SIGSYS, "SIGSYS" },
+        { SIGXCPU, "SIGXCPU" }, { SIGALRM, "SIGALRM" }, { SIGPIPE, "SIGPIPE" },
+        { SIGUSR1, "SIGUSR1" }, { SIGUSR2, "SIGUSR2" }, { SIGXFSZ, "SIGXFSZ" },
     };
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -95,8 +92,8 @@ return_unstarted(struct sco_worker *worker)
 {
     struct sco_request *req;
 
-    while ((req = sco_worker_spare(worker)) != NULL
-           && sco_worker_take_back(worker, req)) {
+    while ((req = sco_worker_spare(worker)) != NULL &&
+           sco_worker_take_back(worker, req)) {
         worker->boss.on_return(worker->boss.arg, worker, req);
     }
 }
@@ -130,8 +127,7 @@ overrun(struct sco_worker *worker, struct sco_request *req, uint64_t now_ns)
     sco_request_fail(req, SCO_TIMEOUT, NULL, worker->pid);
     return_unstarted(worker);
     worker->ops->interrupt(worker);
-    sco_loop_timer_set(worker->setup->loop, &worker->limit,
-                       now_ns + MERCY_NS);
+    sco_loop_timer_set(worker->setup->loop, &worker->limit, now_ns + MERCY_NS);
 }
 
 static void
@@ -269,8 +265,8 @@ reply_bytes(const struct sco_worker *worker, const struct sco_request *req,
             const struct sco_lane_reply *reply)
 {
     if (reply->place == SCO_LANE_IN_SLOT) {
-        return sco_arena_bytes(req->arena, req->slot) + reply->offset
-               - SCO_SLOT_MARK_BYTES;
+        return sco_arena_bytes(req->arena, req->slot) + reply->offset -
+               SCO_SLOT_MARK_BYTES;
     }
     if (reply->place == SCO_LANE_IN_BLOCK) {
         return sco_lane_bytes(worker->lane, reply->offset);
@@ -364,9 +360,8 @@ may_come(const struct sco_request *req, const struct sco_lane_reply *reply)
     bool of_stream =
         reply->kind == SCO_LANE_CHUNK || reply->kind == SCO_LANE_END;
 
-    return req != NULL && of_stream == (req->stream != NULL)
-           && reply->status < 1000
-           && sco_lane_reply_fits(reply, req->slot.bytes);
+    return req != NULL && of_stream == (req->stream != NULL) &&
+           reply->status < 1000 && sco_lane_reply_fits(reply, req->slot.bytes);
 }
 
 /* A reply to a request in hand. False when it is none that may come now. */
@@ -411,8 +406,8 @@ hear_ready(struct sco_worker *worker, const struct sco_lane_reply *reply)
 {
     struct sco_slice documents;
 
-    if (worker->state != SCO_WORKER_STARTING
-        || reply->place != SCO_LANE_IN_BLOCK) {
+    if (worker->state != SCO_WORKER_STARTING ||
+        reply->place != SCO_LANE_IN_BLOCK) {
         return false;
     }
     worker->state = SCO_WORKER_READY;
@@ -437,10 +432,9 @@ sco_worker_poll(struct sco_worker *worker)
         if (status == SCO_NOT_FOUND) {
             return heard > 0;
         }
-        sound = status == SCO_OK
-                && (reply.kind == SCO_LANE_READY
-                        ? hear_ready(worker, &reply)
-                        : hear_reply(worker, &reply));
+        sound = status == SCO_OK &&
+                (reply.kind == SCO_LANE_READY ? hear_ready(worker, &reply)
+                                              : hear_reply(worker, &reply));
     }
     if (!sound && !worker->killed) {
         sco_log(SCO_EVENT_WORKER_PROTOCOL,
@@ -521,6 +515,7 @@ settle_held(struct sco_worker *worker, const char *how)
             sco_stream_end(req->stream, SCO_WORKER_LOST);
         }
         sco_request_fail(req, SCO_WORKER_LOST, how, worker->pid);
+        worker->served++; /* the request may be the cause: not a bad start */
         let_go(worker, req);
         sco_request_unref(req);
     }

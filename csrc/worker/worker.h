@@ -115,8 +115,7 @@ struct sco_worker_ops {
      *
      * Blocks: for a millisecond (a spawn), never for the script.
      * Errors: SCO_INTERNAL with the system's reason; nothing runs then. */
-    enum sco_status (*start)(struct sco_worker *worker,
-                             struct sco_error *err);
+    enum sco_status (*start)(struct sco_worker *worker, struct sco_error *err);
 
     /* Raises ScoringTimeout in the script, if it runs Python code at all. */
     void (*interrupt)(struct sco_worker *worker);

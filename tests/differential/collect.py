@@ -79,9 +79,8 @@ def _abandon(number: int, frame: object) -> None:
 
 def _ending(server: Server, names: normal.Normaliser) -> Answer:
     endless = server.play.endless_s
-    answer: Answer = {"exit": server.wait(endless or EXIT_S)}
-    if endless:
-        server.kill()
+    answer: Answer = {"exit": server.wait_end(endless or EXIT_S)}
+    server.kill()
     return _with_logs(answer, server, names, server.play.logs)
 
 

@@ -25,7 +25,7 @@ _UUID = re.compile(
     r"\b[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\b")
 _RECORD = re.compile(
     r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ([DIWEC]) \[(\d+)\] ")
-_SCORE_TIME = re.compile(r"( \d+) \d+\.\d{3}ms (\d+|N/A)$")
+_SCORE_TIME = re.compile(r"( \d+) \d+\.\d{3}ms (\d+|N/A)(?=\"|$)")
 _ACCESS_DATE = re.compile(r"\[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d ([+-]\d{4})\]")
 _HTTP_DATE = re.compile(
     r"^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$")
@@ -78,8 +78,8 @@ class Normaliser:
             self._learn(record.group(2))
             line = f"<time> {record.group(1)} [{record.group(2)}] " \
                 + line[record.end():]
-            line = _SCORE_TIME.sub(r"\1 <ms> \2", line)
-            line = _ACCESS_DATE.sub(r"[<date> \1]", line)
+        line = _SCORE_TIME.sub(r"\1 <ms> \2", line)
+        line = _ACCESS_DATE.sub(r"[<date> \1]", line)
         line = self._name_pids(line)
         return self.text(_OWN_CLASS.sub(r"<server>.\1", line))
 
@@ -164,6 +164,8 @@ def _header(name: str, value: str, names: Normaliser) -> str:
         value = "<date>"
     elif lower == "x-ms-run-fn-exec-ms" and _MILLISECONDS.match(value):
         value = "<ms>"
+    elif lower == "allow":
+        value = ", ".join(sorted(value.split(", ")))
     elif lower == "set-cookie":
         value = _COOKIE_DATE.sub("Expires=<date>", value)
     return f"{name}: {names.text(value)}"

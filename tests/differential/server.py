@@ -211,6 +211,17 @@ class Server:
             self.process.send_signal(signal.Signals[self.play.stop_signal])
         return self.wait(STOP_S)
 
+    def wait_end(self, seconds: float) -> Union[int, str]:
+        """Give the exit code, or say that the server serves or runs on."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if not self.alive():
+                return self.wait(1)
+            if self.times_ready():
+                return "serving"
+            time.sleep(0.02)
+        return "still running"
+
     def wait(self, seconds: float) -> Union[int, str]:
         """Give the exit code, or say that the process runs on."""
         try:

@@ -53,6 +53,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         for name in ("host", "module_host", "server", "lab"):
             shown = item.funcargs.get(name) if hasattr(item, "funcargs") else None
             if isinstance(shown, Host):
-                report.sections.append(("stdout of the host", shown.stdout[-4000:]))
-                report.sections.append(("stderr of the host", shown.stderr[-4000:]))
+                for stream in ("stdout", "stderr"):
+                    last = [line.raw[:300] for line in shown.lines(stream)[-12:]]
+                    report.sections.append((f"{stream} of the host", "\n".join(last)))
     return report

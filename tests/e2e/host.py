@@ -316,7 +316,7 @@ class Host:
 
     # Ending
 
-    def signal(self, number: int) -> None:
+    def notify(self, number: int) -> None:
         """Send the host a signal."""
         self.process.send_signal(number)
 
@@ -326,7 +326,7 @@ class Host:
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End it by a signal; returns the exit code."""
-        self.signal(number)
+        self.notify(number)
         return self.wait()
 
     def kill(self) -> None:

@@ -223,7 +223,6 @@ PLAYS = (
     Play("thread-pool", (post_json("good", [[1, 2], [3], []]),
                          post_json("bad", [[1], ["a"]])), "thread_pool.py"),
     Play("processes", (post_json("sort", {"lines": ["b", "a", "c"]}),
-                       post_json("pool", {"numbers": [-1, 2]}),
                        post_json("bad", {})), "own_process.py"),
     Play("sqlite", (post_json("found", {"ids": [1, 2]}),
                     post_json("none", {"ids": []}),

@@ -29,9 +29,9 @@ def gate(order: dict[str, Any]) -> str:
 
 
 def hang(order: dict[str, Any]) -> None:
-    """Hang as nothing in Python can help: no signal gets a handler run."""
+    """Hang in C with the interpreter locked: nothing in Python can help."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     (HERE / f"{order['name']}.here").touch()
-    ctypes.PyDLL(None).pause()
     while True:
         ctypes.PyDLL(None).pause()
 

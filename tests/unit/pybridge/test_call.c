@@ -1,5 +1,6 @@
 /* test_call.c - does every call get exactly one reply, and the right one? */
 #include "embedded.h"
+#include "fake_sink.h"
 
 #include "pybridge/call.h"
 
@@ -24,7 +25,7 @@ score(const char *script, enum sco_call_way way, struct sco_slice body,
     sco_scoring_finish(&scoring);
 }
 
-#define INTERNAL                                                  \
+#define INTERNAL                                                    \
     "{\"message\": \"An unexpected internal error occurred. Check " \
     "the logs for more info.\"}"
 
@@ -174,8 +175,8 @@ test_takes_flags_and_time(void **state)
     (void)state;
     score("run = lambda call: (200, [], b'', 1 | 4 | 32, 12345678901)",
           SCO_CALL_GENERAL, SCO_SLICE("x"), &fake);
-    assert_int_equal(fake.head.flags, SCO_REPLY_FAILED | SCO_REPLY_EXEC_MS
-                                          | SCO_REPLY_HTTP_RESPONSE);
+    assert_int_equal(fake.head.flags, SCO_REPLY_FAILED | SCO_REPLY_EXEC_MS |
+                                          SCO_REPLY_HTTP_RESPONSE);
     assert_int_equal(fake.head.run_ns, UINT64_C(12345678901));
     fake_sink_finish(&fake);
 }
@@ -263,7 +264,8 @@ test_leaks_nothing(void **state)
         { .way = SCO_CALL_PLAIN, .body = SCO_SLICE("caf\xc3\xa9") },
         { .way = SCO_CALL_PLAIN, .body = SCO_SLICE("raise") },
         { .way = SCO_CALL_PLAIN, .body = SCO_SLICE("\xff") },
-        { .way = SCO_CALL_GENERAL, .head = fake_head("/score"),
+        { .way = SCO_CALL_GENERAL,
+          .head = fake_head("/score"),
           .body = SCO_SLICE("body") },
     };
     struct sco_scoring scoring;

@@ -1,5 +1,6 @@
 /* test_call_object.c - a request as Python sees it, now and afterwards */
 #include "embedded.h"
+#include "fake_sink.h"
 
 #include <string.h>
 

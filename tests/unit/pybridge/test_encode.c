@@ -47,8 +47,8 @@ encode(struct sco_encoder *encoder, PyObject *value)
 
     assert_null(PyErr_Occurred());
     if (encoded) {
-        Py_SETREF(text, PyUnicode_DecodeASCII(out.data, (Py_ssize_t)out.len,
-                                              NULL));
+        Py_SETREF(text,
+                  PyUnicode_DecodeASCII(out.data, (Py_ssize_t)out.len, NULL));
         assert_non_null(text);
     }
     assert_int_equal(PyDict_SetItemString(embedded_names, "text", text), 0);

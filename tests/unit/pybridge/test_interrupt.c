@@ -1,5 +1,6 @@
 /* test_interrupt.c - does the signal stop a late run(), and nothing else? */
 #include "embedded.h"
+#include "fake_sink.h"
 
 #include "pybridge/call.h"
 #include "pybridge/interrupt.h"

@@ -1,6 +1,7 @@
 /* test_json.c - plain data in one go: json.dumps()'s bytes, or a refusal */
 #include "embedded.h"
 
+#include "base/text.h"
 #include "pybridge/json.h"
 
 /* Writes `value` and compares with json.dumps(): in Python, as `text`. */
@@ -13,9 +14,8 @@ write_json(PyObject *value)
 
     assert_null(PyErr_Occurred());
     if (written) {
-        Py_SETREF(object,
-                  PyUnicode_DecodeASCII(text.data, (Py_ssize_t)text.len,
-                                        NULL));
+        Py_SETREF(object, PyUnicode_DecodeASCII(text.data,
+                                                (Py_ssize_t)text.len, NULL));
         assert_non_null(object);
     }
     assert_int_equal(PyDict_SetItemString(embedded_names, "text", object), 0);

@@ -1,5 +1,6 @@
 /* test_runner.c - the script in the host's own threads */
 #include "embedded.h"
+#include "fake_sink.h"
 
 #include "pybridge/runner.h"
 

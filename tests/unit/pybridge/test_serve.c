@@ -4,6 +4,7 @@
  * end of the lane.
  */
 #include "embedded.h"
+#include "fake_sink.h"
 
 #include "link/child.h"
 #include "link/lane.h"
@@ -80,8 +81,8 @@ ask(struct host *host, enum sco_lane_call_kind kind, const char *body)
     send_call(host, kind, slot, fake_head("/score"), sco_slice_of(body));
     take_reply(host, &reply);
     at = reply.place == SCO_LANE_IN_SLOT
-             ? sco_arena_bytes(host->arena, slot) - SCO_SLOT_MARK_BYTES
-                   + reply.offset
+             ? sco_arena_bytes(host->arena, slot) - SCO_SLOT_MARK_BYTES +
+                   reply.offset
              : sco_lane_bytes(host->lane, reply.offset);
     (void)snprintf(host->texts[host->reply_count],
                    sizeof(host->texts[host->reply_count]), "%.*s",
@@ -171,10 +172,8 @@ test_serves(void **state)
         unsigned status;
         const char *text;
     } expected[] = {
-        { 200, "\"one!\"" },
-        { 202, "general two" },
-        { 500, "failed ValueError" },
-        { 500, "failed SystemExit" },
+        { 200, "\"one!\"" },          { 202, "general two" },
+        { 500, "failed ValueError" }, { 500, "failed SystemExit" },
         { 200, "\"last!\"" },
     };
     struct host host;

@@ -1,5 +1,6 @@
 /* test_stream.c - what comes out of an iterator, and who hears of its end? */
 #include "embedded.h"
+#include "fake_sink.h"
 
 #include "pybridge/call.h"
 
