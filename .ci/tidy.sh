@@ -12,7 +12,7 @@ tidy=$1 build=$2
 shift 2
 passed=build/tidy
 mkdir -p "$passed"
-common=$(cat .clang-tidy $(find csrc tests/unit -name '*.h' -o -name '*.def' | sort) | sha256sum | cut -c1-16)
+common=$(cat .clang-tidy tests/unit/.clang-tidy $(find csrc tests/unit -name '*.h' -o -name '*.def' | sort) | sha256sum | cut -c1-16)
 
 todo=()
 for file in "$@"; do

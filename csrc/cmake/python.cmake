@@ -23,7 +23,7 @@ endif()
 
 add_library(sco_python OBJECT ${python_sources})
 sco_flags(sco_python NO_PEDANTIC)
-target_link_libraries(sco_python PUBLIC sco_core Python::Module)
+target_link_libraries(sco_python PUBLIC sco_core Python::Module m)
 
 # The extension exports PyInit__core alone: two copies of the core in one
 # process (the program and the extension) never see each other's symbols.

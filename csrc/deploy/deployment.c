@@ -1,6 +1,7 @@
 #include "deploy/deployment.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "link/head.h"
 #include "worker/spawn.h"
@@ -8,9 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 /* Above this mean time of run(), a wake-up more or less does not count. */
 #define SHORT_RUN_NS (SCO_NS_PER_MS / 2)
+
+/* The largest body that is given to a worker ahead of its turn. */
+#define AHEAD_BYTES (64 * 1024)
 
 /* How often unused large slots are looked for. */
 #define TRIM_NS (10 * SCO_NS_PER_S)
@@ -59,17 +64,40 @@ on_through(void *arg, struct sco_worker *worker, uint64_t run_ns)
     deployment->run_ns -= deployment->run_ns / 8;
 }
 
+/* Writes a line itself that no worker is left to log. */
+static void
+write_line(const struct sco_request *req, pid_t pid)
+{
+    const char *at = sco_arena_bytes(req->arena, req->slot);
+    struct sco_text logger = { 0 };
+    struct sco_text line = { 0 };
+
+    sco_text_add(&logger, (struct sco_slice){ at, req->head_bytes });
+    if (!logger.failed) {
+        sco_log_prefix(&line, SCO_LOG_INFO, pid, logger.data);
+        sco_text_add(&line, (struct sco_slice){ at + req->head_bytes,
+                                                req->body_bytes });
+        sco_text_add_char(&line, '\n');
+        sco_log_write(STDOUT_FILENO, sco_text_slice(&line));
+    }
+    sco_text_finish(&line);
+    sco_text_finish(&logger);
+}
+
 static void
 on_return(void *arg, struct sco_worker *worker, struct sco_request *req)
 {
     struct sco_deployment *deployment = arg;
 
-    (void)worker;
-    if (sco_request_is_answered(req)) {
-        sco_request_unref(req);
+    if (req->kind == SCO_LANE_LINE) {
+        write_line(req, worker->pid);
+    } else if (deployment->stopped) {
+        sco_request_fail(req, SCO_CLOSED, NULL, 0);
+    } else if (!sco_request_is_answered(req)) {
+        sco_queue_return(&deployment->queue, req);
         return;
     }
-    sco_queue_return(&deployment->queue, req);
+    sco_request_unref(req);
 }
 
 static void
@@ -90,14 +118,25 @@ on_empty(void *arg)
 
 /* ---- feeding -------------------------------------------------------- */
 
+/* How far ahead the next request may be given. What is given ahead no longer
+ * counts as waiting bytes, so that is for small bodies. */
+static size_t
+depth_for_next(const struct sco_deployment *deployment)
+{
+    const struct sco_request *next = SCO_LIST_ENTRY(
+        deployment->queue.waiting.next, struct sco_request, link);
+
+    return next->body_bytes > AHEAD_BYTES
+               ? 1
+               : sco_feed_depth(deployment->run_ns);
+}
+
 static void
 feed(struct sco_deployment *deployment)
 {
-    size_t depth = sco_feed_depth(deployment->run_ns);
-
     while (deployment->queue.count > 0) {
         struct sco_worker *worker =
-            sco_pool_least_busy(&deployment->pool, depth);
+            sco_pool_least_busy(&deployment->pool, depth_for_next(deployment));
         struct sco_request *req;
 
         if (worker == NULL) {
@@ -134,15 +173,11 @@ share(struct sco_deployment *deployment)
     }
 }
 
-/* With no worker to be had, waiting would be for nothing. */
 static void
 refuse_waiting(struct sco_deployment *deployment)
 {
     struct sco_request *req;
 
-    if (sco_pool_health(&deployment->pool) != SCO_POOL_FAILING) {
-        return;
-    }
     while ((req = sco_queue_take(&deployment->queue)) != NULL) {
         sco_request_fail(req, SCO_CLOSED, NULL, 0);
         sco_request_unref(req);
@@ -187,7 +222,10 @@ sco_deployment_turn(struct sco_deployment *deployment)
     heard = sco_pool_poll(&deployment->pool);
     feed(deployment);
     share(deployment);
-    refuse_waiting(deployment);
+    if (sco_pool_health(&deployment->pool) == SCO_POOL_FAILING) {
+        /* With no worker to be had, waiting would be for nothing. */
+        refuse_waiting(deployment);
+    }
     sco_pool_flush(&deployment->pool);
     finish_stop(deployment);
     sco_arena_sleep(deployment->arena);
@@ -196,6 +234,17 @@ sco_deployment_turn(struct sco_deployment *deployment)
 
 /* ---- requests ------------------------------------------------------- */
 
+/* How many requests wait, in the queue or given ahead: all but one for each
+ * worker that is ready. */
+static size_t
+waiting_count(const struct sco_deployment *deployment)
+{
+    size_t busy = sco_deployment_busy(deployment);
+    size_t at_work = sco_pool_ready_count(&deployment->pool);
+
+    return busy > at_work ? busy - at_work : 0;
+}
+
 enum sco_status
 sco_deployment_submit(struct sco_deployment *deployment,
                       struct sco_request *req)
@@ -203,11 +252,28 @@ sco_deployment_submit(struct sco_deployment *deployment,
     if (deployment->stopped) {
         return SCO_CLOSED;
     }
+    if (waiting_count(deployment) >= deployment->queue.limits.max_requests) {
+        return SCO_BUSY;
+    }
     if (req->slot.bytes > SCO_SLOT_SMALLEST && deployment->trim.place == 0) {
         sco_loop_timer_set(deployment->setup.loop, &deployment->trim,
                            sco_loop_now_ns(deployment->setup.loop) + TRIM_NS);
     }
     return sco_queue_push(&deployment->queue, req);
+}
+
+bool
+sco_deployment_waits(const struct sco_deployment *deployment,
+                     const struct sco_request *req)
+{
+    if (sco_list_empty(&req->link)) {
+        return false;
+    }
+    if (req->worker != NULL) {
+        return req->worker->held.next != &req->link;
+    }
+    return deployment->queue.waiting.next != &req->link ||
+           sco_pool_least_busy(&deployment->pool, 1) == NULL;
 }
 
 bool
@@ -236,36 +302,48 @@ sco_deployment_cancel(struct sco_deployment *deployment,
     }
 }
 
+/* A worker that can log a line: that of `pid` if it is there, else any. */
 static struct sco_worker *
-worker_of(const struct sco_deployment *deployment, pid_t pid)
+worker_for_line(const struct sco_deployment *deployment, pid_t pid)
 {
     struct sco_list *link = deployment->pool.workers.next;
+    struct sco_worker *any = NULL;
 
     for (; link != &deployment->pool.workers; link = link->next) {
         struct sco_worker *worker =
             SCO_LIST_ENTRY(link, struct sco_worker, link);
 
-        if (worker->state == SCO_WORKER_READY &&
-            (pid == 0 || worker->pid == pid)) {
+        if (sco_worker_is_able(worker) && worker->pid == pid) {
             return worker;
         }
+        if (sco_worker_is_able(worker)) {
+            any = worker;
+        }
     }
-    return pid == 0 ? NULL : worker_of(deployment, 0);
+    return any;
 }
 
 pid_t
 sco_deployment_pid(const struct sco_deployment *deployment)
 {
-    struct sco_worker *worker = worker_of(deployment, 0);
+    struct sco_list *link = deployment->pool.workers.next;
 
-    return worker == NULL ? 0 : worker->pid;
+    for (; link != &deployment->pool.workers; link = link->next) {
+        const struct sco_worker *worker =
+            SCO_LIST_ENTRY(link, struct sco_worker, link);
+
+        if (worker->state == SCO_WORKER_READY) {
+            return worker->pid;
+        }
+    }
+    return 0;
 }
 
 bool
 sco_deployment_line(struct sco_deployment *deployment, pid_t pid,
                     struct sco_slice logger, struct sco_slice message)
 {
-    struct sco_worker *worker = worker_of(deployment, pid);
+    struct sco_worker *worker = worker_for_line(deployment, pid);
     struct sco_request *req;
     struct sco_slot slot;
     char *at;
@@ -437,17 +515,20 @@ sco_deployment_stop(struct sco_deployment *deployment)
 }
 
 void
+sco_deployment_kill(struct sco_deployment *deployment)
+{
+    refuse_waiting(deployment);
+    sco_pool_kill(&deployment->pool);
+    sco_deployment_stop(deployment);
+}
+
+void
 sco_deployment_destroy(struct sco_deployment *deployment)
 {
-    struct sco_request *req;
-
     if (deployment == NULL) {
         return;
     }
-    while ((req = sco_queue_take(&deployment->queue)) != NULL) {
-        sco_request_fail(req, SCO_CLOSED, NULL, 0);
-        sco_request_unref(req);
-    }
+    refuse_waiting(deployment);
     if (deployment->doorbell.fd >= 0) {
         sco_loop_remove(deployment->setup.loop, &deployment->doorbell);
     }

@@ -78,6 +78,11 @@ enum sco_status sco_deployment_submit(struct sco_deployment *deployment,
 void sco_deployment_cancel(struct sco_deployment *deployment,
                            struct sco_request *req);
 
+/* Whether a request waits for others to be done. The next one of a worker that
+ * is through with all before it does not: it is as good as begun. */
+bool sco_deployment_waits(const struct sco_deployment *deployment,
+                          const struct sco_request *req);
+
 /* Drops the work if no worker has begun it. False: one has. */
 bool sco_deployment_drop(struct sco_deployment *deployment,
                          struct sco_request *req);
@@ -104,6 +109,11 @@ bool sco_deployment_turn(struct sco_deployment *deployment);
 
 /* Ends it: what waits is still served; on_empty() comes at the end. */
 void sco_deployment_stop(struct sco_deployment *deployment);
+
+/* Ends it at once: what waits is answered with SCO_CLOSED, and so is what
+ * workers had not started; they are killed, and on_empty() comes when the
+ * last one is gone. */
+void sco_deployment_kill(struct sco_deployment *deployment);
 
 /* How many requests wait or run. */
 size_t sco_deployment_busy(const struct sco_deployment *deployment);

@@ -3,6 +3,7 @@
 #include "base/status.h"
 #include "host/identity.h"
 
+#include <ctype.h>
 #include <regex.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -18,70 +19,127 @@ struct origin {
 struct sco_cors {
     struct origin *origins;
     size_t count;
-    bool any;               /* a lone "*" is among them */
+    bool any;               /* a lone "*" or ".*" is among them */
     bool varies;            /* the answer depends on the Origin sent */
     struct sco_slice first; /* alphabetically first literal; may be empty */
 };
 
 enum { NAMES_MAX = 64 };
 
-/* Writes what POSIX calls the Python escape or group at `*at`, and moves over
- * it. False: POSIX has no such thing. */
-static bool
-translate_special(const char **at, struct sco_text *out)
+/* A regular expression of Python's on its way to a POSIX extended one. */
+struct translation {
+    const char *at;
+    struct sco_text out;
+    bool in_set; /* between [ and ] */
+    bool failed; /* POSIX has no such thing */
+};
+
+/* What stands for something else, outside of a set and in one; NULL: it has
+ * no counterpart there. */
+static const struct {
+    const char *python, *outside, *inside;
+} words[] = {
+    { "\\d", "[0-9]", "0-9" },
+    { "\\D", "[^0-9]", NULL },
+    { "\\w", "[[:alnum:]_]", "[:alnum:]_" },
+    { "\\W", "[^[:alnum:]_]", NULL },
+    { "\\s", "[[:space:]]", "[:space:]" },
+    { "\\S", "[^[:space:]]", NULL },
+    { "\\b", "\\b", NULL },
+    { "\\B", "\\B", NULL },
+    { "\\A", "^", NULL },
+    { "\\Z", "$", NULL },
+    { "\\]", "\\]", "[.].]" },
+    { "\\-", "-", "[.-.]" },
+    { "\\^", "\\^", "[.^.]" },
+    { "\\\\", "\\\\", "\\" },
+};
+
+/* Translates a backslash and what follows it. */
+static void
+translate_escape(struct translation *it)
 {
-    static const struct {
-        const char *python, *posix;
-    } table[] = {
-        { "\\d", "[0-9]" },
-        { "\\D", "[^0-9]" },
-        { "(?:", "(" },
-    };
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        const char *posix = it->in_set ? words[i].inside : words[i].outside;
 
-    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-        size_t len = strlen(table[i].python);
-
-        if (strncmp(*at, table[i].python, len) == 0) {
-            sco_text_add(out, sco_slice_of(table[i].posix));
-            *at += len;
-            return true;
+        if (strncmp(it->at, words[i].python, 2) == 0) {
+            it->failed = posix == NULL;
+            sco_text_add(&it->out, sco_slice_of(posix));
+            it->at += 2;
+            return;
         }
     }
-    if (strncmp(*at, "(?", 2) == 0) {
-        return false;
+    /* A letter or digit that is none of these means something else. */
+    it->failed = it->at[1] == '\0' || isalnum((unsigned char)it->at[1]);
+    if (!it->in_set) {
+        sco_text_add_char(&it->out, '\\');
     }
-    if (**at == '\\' && (*at)[1] != '\0') {
-        sco_text_add_char(out, *(*at)++);
-    }
-    sco_text_add_char(out, *(*at)++);
-    return true;
+    sco_text_add_char(&it->out, it->at[1]);
+    it->at += 2;
 }
 
-/* A bare "*" is common for "anything"; Python refuses it as an expression,
- * except alone, where it is the wildcard. */
+/* Enters a set, whose first character may be a "]" that does not end it. */
+static void
+translate_set_begin(struct translation *it)
+{
+    it->in_set = true;
+    do {
+        sco_text_add_char(&it->out, *it->at++);
+    } while (it->at[-1] == '[' && *it->at == '^');
+    if (*it->at == ']') {
+        sco_text_add_char(&it->out, *it->at++);
+    }
+}
+
+static void
+translate_one(struct translation *it)
+{
+    if (*it->at == '\\') {
+        translate_escape(it);
+    } else if (it->in_set) {
+        it->in_set = *it->at != ']';
+        /* "[:" and its like begin nothing in Python. */
+        sco_text_add(&it->out, *it->at == '['
+                                   ? SCO_SLICE("[.[.]")
+                                   : (struct sco_slice){ it->at, 1 });
+        it->at++;
+    } else if (*it->at == '[') {
+        translate_set_begin(it);
+    } else if (strncmp(it->at, "(?:", 3) == 0) {
+        sco_text_add_char(&it->out, '(');
+        it->at += 3;
+    } else {
+        it->failed = strncmp(it->at, "(?", 2) == 0;
+        sco_text_add_char(&it->out, *it->at++);
+    }
+}
+
+/* Compiles what Python's re.match() would take, without regard to case. */
 static bool
 compile(const char *python, regex_t *out)
 {
-    struct sco_text posix = { 0 };
-    bool sound = python[0] != '*' && python[0] != '?' && python[0] != '+';
+    struct translation it = { .at = python };
+    bool is_sound;
 
-    sco_text_add(&posix, SCO_SLICE("^("));
-    while (sound && *python != '\0') {
-        sound = translate_special(&python, &posix);
+    /* Python refuses an expression that begins with a repetition. */
+    it.failed = strchr("*?+", python[0]) != NULL;
+    sco_text_add(&it.out, SCO_SLICE("^("));
+    while (!it.failed && *it.at != '\0') {
+        translate_one(&it);
     }
-    sco_text_add_char(&posix, ')');
-    sound =
-        sound && !posix.failed &&
-        regcomp(out, posix.data, REG_EXTENDED | REG_ICASE | REG_NOSUB) == 0;
-    sco_text_finish(&posix);
-    return sound;
+    sco_text_add_char(&it.out, ')');
+    is_sound =
+        !it.failed && !it.out.failed &&
+        regcomp(out, it.out.data, REG_EXTENDED | REG_ICASE | REG_NOSUB) == 0;
+    sco_text_finish(&it.out);
+    return is_sound;
 }
 
 static void
 read_origin(struct sco_cors *cors, const char *text, struct origin *out)
 {
     out->text = sco_slice_of(text);
-    if (strcmp(text, "*") == 0) {
+    if (strcmp(text, "*") == 0 || strcmp(text, ".*") == 0) {
         cors->any = true;
     } else if (strpbrk(text, "*\\]?$^[()") != NULL) {
         out->is_pattern = true;
@@ -266,7 +324,7 @@ sco_cors_apply(const struct sco_cors *cors, struct sco_slice method,
     if (sco_slice_equal(method, SCO_SLICE("OPTIONS"))) {
         add_preflight(fields, field_count, out);
     }
-    if (cors->varies) {
+    if (cors->varies && !sco_slice_equal(origin, SCO_SLICE("*"))) {
         add(out, SCO_SLICE("Vary"), SCO_SLICE("Origin"));
     }
 }

@@ -49,7 +49,8 @@ struct host {
     struct sco_signals signals;
     struct sco_seat *seat;
     struct sco_loop *loop;
-    int *fds; /* listening, until the front end has them */
+    int *fds;      /* listening, until the front end has them */
+    size_t opened; /* of them */
 
     /* The loop's. */
     struct sco_http *http;
@@ -65,11 +66,18 @@ struct host {
 /* ---- ending --------------------------------------------------------- */
 
 static void
+remove_socket_files(const struct host *host)
+{
+    for (size_t i = 0; i < host->opened; i++) {
+        sco_listen_clean(host->config->listen.items[i]);
+    }
+}
+
+static void
 kill_all(struct host *host)
 {
     host->killed = true;
-    sco_pool_kill(sco_deployment_pool(host->deployment));
-    sco_deployment_stop(host->deployment);
+    sco_deployment_kill(host->deployment);
 }
 
 static void
@@ -99,14 +107,27 @@ on_turn(void *arg, uint64_t now_ns)
     return more;
 }
 
+/* Workers were killed and are still there. A thread that does not come back
+ * cannot be ended, and nothing that it uses can be freed under it, so the
+ * process ends as it is. */
+static void
+give_up(struct host *host)
+{
+    if (host->kind == &sco_thread_worker &&
+        sco_deployment_pool(host->deployment)->count > 0) {
+        remove_socket_files(host);
+        _exit(host->exit_code);
+    }
+    sco_loop_stop(host->loop);
+}
+
 static void
 on_patience(void *arg, uint64_t now_ns)
 {
     struct host *host = arg;
 
     if (host->killed) {
-        /* Threads that do not come back: nothing more can be done. */
-        sco_loop_stop(host->loop);
+        give_up(host);
         return;
     }
     sco_log(SCO_EVENT_DRAIN_TIMEOUT, "%zu requests were still in hand",
@@ -370,12 +391,10 @@ open_listeners(struct host *host, struct sco_error *err)
     enum sco_status status = SCO_OK;
 
     host->fds = sco_alloc(count, sizeof(*host->fds));
-    for (size_t i = 0; i < count; i++) {
-        host->fds[i] = -1;
-    }
-    for (size_t i = 0; status == SCO_OK && i < count; i++) {
-        status =
-            sco_listen_open(host->config->listen.items[i], &host->fds[i], err);
+    while (status == SCO_OK && host->opened < count) {
+        status = sco_listen_open(host->config->listen.items[host->opened],
+                                 &host->fds[host->opened], err);
+        host->opened += status == SCO_OK;
     }
     return status;
 }
@@ -383,13 +402,12 @@ open_listeners(struct host *host, struct sco_error *err)
 static void
 close_listeners(struct host *host)
 {
-    for (size_t i = 0; host->fds != NULL && i < host->config->listen.count;
-         i++) {
+    for (size_t i = 0; i < host->opened; i++) {
         if (host->fds[i] >= 0) {
             close(host->fds[i]);
         }
-        sco_listen_clean(host->config->listen.items[i]);
     }
+    remove_socket_files(host);
     free(host->fds);
 }
 

@@ -346,7 +346,8 @@ pipeline_gone(void *arg, struct sco_exchange *ex, enum sco_gone how)
     }
     if (how == SCO_GONE_ALL) {
         sco_deployment_cancel(deployment, visit->req);
-    } else if (sco_deployment_drop(deployment, visit->req)) {
+    } else if (sco_deployment_waits(deployment, visit->req) &&
+               sco_deployment_drop(deployment, visit->req)) {
         struct visit_reply reply = {
             .status = sco_problem_http(SCO_CANCELLED),
             .close = true,

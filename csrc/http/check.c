@@ -24,8 +24,8 @@ refuse(struct sco_head_fault *fault, unsigned status, const char *format, ...)
 static bool
 is_token_byte(char byte)
 {
-    if ((byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z')
-        || (byte >= '0' && byte <= '9')) {
+    if ((byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+        (byte >= '0' && byte <= '9')) {
         return true;
     }
     return byte != '\0' && strchr("!#$%&'*+-.^_`|~", byte) != NULL;
@@ -64,8 +64,7 @@ shown(struct sco_slice text)
 static bool
 is_method_byte(char byte)
 {
-    return is_token_byte(byte) && !(byte >= 'a' && byte <= 'z')
-           && byte != '#';
+    return is_token_byte(byte) && !(byte >= 'a' && byte <= 'z') && byte != '#';
 }
 
 static bool
@@ -82,8 +81,8 @@ is_target(struct sco_slice method, struct sco_slice target)
     if (target.len == 0 || !all_bytes(target, is_target_byte)) {
         return false;
     }
-    if (target.data[0] == '/'
-        || sco_slice_equal(method, SCO_SLICE("CONNECT"))) {
+    if (target.data[0] == '/' ||
+        sco_slice_equal(method, SCO_SLICE("CONNECT"))) {
         return true;
     }
     if (sco_slice_equal(target, SCO_SLICE("*"))) {
@@ -111,15 +110,15 @@ check_line(const struct sco_http_head *head, struct sco_head_fault *fault)
         return refuse(fault, 400, "Request line is too large (%zu > %d).",
                       length, SCO_HEAD_LINE_MAX);
     }
-    if (method.len < METHOD_MIN || method.len > METHOD_MAX
-        || !all_bytes(method, is_method_byte)) {
+    if (method.len < METHOD_MIN || method.len > METHOD_MAX ||
+        !all_bytes(method, is_method_byte)) {
         return refuse(fault, 400, "Invalid HTTP method.");
     }
     if (!is_target(method, head->target)) {
         return refuse(fault, 400, "Invalid request target.");
     }
-    if (version.len != 8 || memcmp(version.data, "HTTP/1.", 7) != 0
-        || version.data[7] < '0' || version.data[7] > '9') {
+    if (version.len != 8 || memcmp(version.data, "HTTP/1.", 7) != 0 ||
+        version.data[7] < '0' || version.data[7] > '9') {
         return refuse(fault, 505, "HTTP version not supported.");
     }
     return true;
@@ -139,8 +138,7 @@ check_field(const struct sco_field *field, struct sco_head_fault *fault)
     struct sco_slice name = field->name;
 
     if (name.len + field->value.len + 4 > SCO_HEAD_FIELD_LINE_MAX) {
-        return refuse(fault, 431,
-                      "A header field is larger than %d bytes.",
+        return refuse(fault, 431, "A header field is larger than %d bytes.",
                       SCO_HEAD_FIELD_LINE_MAX);
     }
     if (name.len == 0 || !all_bytes(name, is_token_byte)) {
@@ -172,8 +170,7 @@ note_field(const struct sco_field *field, struct framing *framing)
         }
         break;
     case 14:
-        if (sco_slice_equal_nocase(field->name,
-                                   SCO_SLICE("Content-Length"))) {
+        if (sco_slice_equal_nocase(field->name, SCO_SLICE("Content-Length"))) {
             framing->length = field;
             framing->length_count++;
         }
@@ -255,8 +252,8 @@ check_body(const struct sco_http_head *head, const struct framing *framing,
         return refuse(fault, 400,
                       "Invalid HTTP header: 'Content-Length' is repeated.");
     }
-    if (framing->length != NULL
-        && !read_length(framing->length->value, &facts->body_bytes)) {
+    if (framing->length != NULL &&
+        !read_length(framing->length->value, &facts->body_bytes)) {
         return refuse(fault, 400,
                       "Invalid HTTP header: 'Content-Length' is no number.");
     }
@@ -268,8 +265,7 @@ check_host(const struct sco_http_head *head, const struct framing *framing,
            struct sco_head_fault *fault)
 {
     if (framing->host_count > 1) {
-        return refuse(fault, 400,
-                      "Invalid HTTP header: 'Host' is repeated.");
+        return refuse(fault, 400, "Invalid HTTP header: 'Host' is repeated.");
     }
     if (framing->host_count == 0 && head->version.data[7] != '0') {
         return refuse(fault, 400,
@@ -287,9 +283,9 @@ check_expect(const struct sco_http_head *head, const struct framing *framing,
     if (framing->expect == NULL || head->version.data[7] == '0') {
         return true;
     }
-    if (framing->expect_count > 1
-        || !sco_slice_equal_nocase(framing->expect->value,
-                                   SCO_SLICE("100-continue"))) {
+    if (framing->expect_count > 1 ||
+        !sco_slice_equal_nocase(framing->expect->value,
+                                SCO_SLICE("100-continue"))) {
         return refuse(fault, 417, "Unsupported expectation: '%.*s'.",
                       shown(framing->expect->value),
                       framing->expect->value.data);
@@ -318,9 +314,9 @@ sco_head_check(const struct sco_http_head *head, struct sco_head_facts *facts,
         }
         note_field(&head->fields[i], &framing);
     }
-    if (!check_body(head, &framing, &found, fault)
-        || !check_host(head, &framing, fault)
-        || !check_expect(head, &framing, &found, fault)) {
+    if (!check_body(head, &framing, &found, fault) ||
+        !check_host(head, &framing, fault) ||
+        !check_expect(head, &framing, &found, fault)) {
         return false;
     }
     *facts = found;

@@ -15,9 +15,11 @@
  * A connection that is too slow is shut down in both directions; the library
  * sees that as a hang-up and ends it in the ordinary way.
  */
-#include "http/http_int.h"
+
+#include "http/deadline.h"
 
 #include "base/clock.h"
+#include "http/linger.h"
 
 #include <linux/tcp.h>
 #include <sys/socket.h>
@@ -59,9 +61,8 @@ read_counts(const struct sco_connection *connection, uint64_t *received_out,
     struct tcp_info info = { 0 };
     socklen_t length = sizeof(info);
 
-    if (!connection->is_tcp
-        || getsockopt(connection->fd, IPPROTO_TCP, TCP_INFO, &info, &length)
-               != 0) {
+    if (!connection->is_tcp || getsockopt(connection->fd, IPPROTO_TCP,
+                                          TCP_INFO, &info, &length) != 0) {
         return false;
     }
     *received_out = info.tcpi_bytes_received;
@@ -76,8 +77,8 @@ sco_deadline_count(const struct sco_exchange *ex)
     uint64_t acked;
 
     /* How a body was chunked is not told; ask who knows. */
-    if (!ex->head.chunked
-        || !read_counts(connection, &connection->taken_bytes, &acked)) {
+    if (!ex->head.chunked ||
+        !read_counts(connection, &connection->taken_bytes, &acked)) {
         connection->taken_bytes += ex->head_bytes + ex->body_bytes;
     }
 }
@@ -94,8 +95,8 @@ cut(const struct sco_connection *connection)
 static bool
 is_over(uint64_t since_ns, uint32_t limit_ms, uint64_t now_ns)
 {
-    return limit_ms != 0 && now_ns > since_ns
-           && now_ns - since_ns > limit_ms * SCO_NS_PER_MS;
+    return limit_ms != 0 && now_ns > since_ns &&
+           now_ns - since_ns > limit_ms * SCO_NS_PER_MS;
 }
 
 /* Notes whether a head has begun. */
@@ -104,9 +105,9 @@ look_for_head(struct sco_connection *connection, uint64_t now_ns)
 {
     uint64_t received, acked;
 
-    if (connection->head_since_ns == 0
-        && read_counts(connection, &received, &acked)
-        && received != connection->taken_bytes) {
+    if (connection->head_since_ns == 0 &&
+        read_counts(connection, &received, &acked) &&
+        received != connection->taken_bytes) {
         connection->head_since_ns = now_ns;
     }
 }
@@ -130,12 +131,12 @@ sweep_body(const struct sco_http *http, struct sco_connection *connection,
            uint64_t now_ns)
 {
     const struct sco_http_limits *limits = &http->limits;
-    uint64_t least = (now_ns - connection->since_ns) / SCO_NS_PER_MS
-                     * limits->body_min_bytes_per_s / 1000;
+    uint64_t least = (now_ns - connection->since_ns) / SCO_NS_PER_MS *
+                     limits->body_min_bytes_per_s / 1000;
 
-    if (is_over(connection->progress_ns, limits->body_timeout_ms, now_ns)
-        || (is_over(connection->since_ns, limits->body_timeout_ms, now_ns)
-            && connection->exchange.body_bytes < least)) {
+    if (is_over(connection->progress_ns, limits->body_timeout_ms, now_ns) ||
+        (is_over(connection->since_ns, limits->body_timeout_ms, now_ns) &&
+         connection->exchange.body_bytes < least)) {
         cut(connection);
     }
 }
@@ -151,8 +152,8 @@ sweep_sender(const struct sco_http *http, struct sco_connection *connection,
     if (!read_counts(connection, &received, &acked)) {
         return;
     }
-    if (acked != connection->acked_bytes
-        || connection->exchange.rest == SCO_REST_ASLEEP) {
+    if (acked != connection->acked_bytes ||
+        connection->exchange.rest == SCO_REST_ASLEEP) {
         connection->acked_bytes = acked;
         connection->progress_ns = now_ns;
     } else if (is_over(connection->progress_ns, http->limits.body_timeout_ms,

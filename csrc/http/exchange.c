@@ -22,8 +22,16 @@
  * for those that are cut. `is_cut` has the library close a connection the
  * next time that it asks.
  */
+
+#include "http/exchange.h"
+
 #include "http/check.h"
-#include "http/http_int.h"
+#include "http/deadline.h"
+#include "http/gone.h"
+#include "http/head.h"
+#include "http/linger.h"
+#include "http/listen.h"
+#include "http/reply.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -68,8 +76,8 @@ static void
 hand_over_later(struct sco_exchange *ex)
 {
     struct sco_http *http = ex->connection->http;
-    bool is_sure = ex->reply_head_bytes <= REPLY_HEAD_SURE_BYTES
-                   && ex->head_bytes <= SCO_POOL_BYTES / 2;
+    bool is_sure = ex->reply_head_bytes <= REPLY_HEAD_SURE_BYTES &&
+                   ex->head_bytes <= SCO_POOL_BYTES / 2;
     bool was_asleep = sco_gone_wake(ex);
 
     if (ex->response == NULL || (!is_sure && !was_asleep)) {
@@ -159,8 +167,9 @@ take_head(struct sco_exchange *ex, const char *method, const char *version)
         sco_head_fault_fields(&fault);
         refuse(ex, fault.status, fault.message);
     } else if (!is_whole) {
-        refuse(ex, 400, "The request head is malformed: each line must end "
-                        "with CRLF, and none may be folded.");
+        refuse(ex, 400,
+               "The request head is malformed: each line must end "
+               "with CRLF, and none may be folded.");
     } else if (!sco_head_check(&ex->head, &facts, &fault)) {
         refuse(ex, fault.status, fault.message);
     } else {
@@ -179,8 +188,8 @@ take_head(struct sco_exchange *ex, const char *method, const char *version)
 static bool
 goes_early(const struct sco_exchange *ex)
 {
-    return ex->refused || ex->has_expect || ex->head.chunked
-           || ex->head.body_bytes > SCO_DRAIN_BYTES;
+    return ex->refused || ex->has_expect || ex->head.chunked ||
+           ex->head.body_bytes > SCO_DRAIN_BYTES;
 }
 
 /* The first call. */
@@ -227,8 +236,8 @@ count_body(struct sco_exchange *ex, size_t length)
     if (ex->body_bytes > most && !ex->refused) {
         refuse(ex, 413, too_large);
     }
-    return ex->body_bytes <= most
-           || ex->body_bytes - most <= BODY_EXCESS_BYTES;
+    return ex->body_bytes <= most ||
+           ex->body_bytes - most <= BODY_EXCESS_BYTES;
 }
 
 /* Whether a piece of a chunked body begins too early. 1.0.1 takes the LF that
@@ -239,8 +248,7 @@ count_body(struct sco_exchange *ex, size_t length)
 static bool
 begins_early(const struct sco_exchange *ex, struct sco_slice bytes)
 {
-    return ex->head.chunked && bytes.data[0] == '\n'
-           && bytes.data[-1] == '\r';
+    return ex->head.chunked && bytes.data[0] == '\n' && bytes.data[-1] == '\r';
 }
 
 /* A piece of the body. */
@@ -303,8 +311,8 @@ sco_exchange_on_target(void *arg, const char *target,
                        struct MHD_Connection *mhd)
 {
     struct sco_http *http = arg;
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(
-        mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     struct sco_connection *connection = info->socket_context;
     struct sco_exchange *ex = &connection->exchange;
 
@@ -383,8 +391,8 @@ sco_exchange_tell_gone(struct sco_exchange *ex, enum sco_gone how)
 static bool
 is_owed(const struct sco_exchange *ex)
 {
-    return (ex->stage == SCO_STAGE_WAITING && !ex->replied)
-           || (ex->stage == SCO_STAGE_SENDING && ex->sending != NULL);
+    return (ex->stage == SCO_STAGE_WAITING && !ex->replied) ||
+           (ex->stage == SCO_STAGE_SENDING && ex->sending != NULL);
 }
 
 /* Tells the app how it ended. */
@@ -400,6 +408,7 @@ tell_done(struct sco_exchange *ex, bool is_complete)
     if (done.complete || ex->sending != NULL) {
         done.body_bytes = ex->reply_bytes;
     }
+    ex->in_call = true; /* a reply from here on goes nowhere */
     if (!is_complete && !http->is_destroyed && is_owed(ex)) {
         sco_exchange_tell_gone(ex, SCO_GONE_ALL);
     }
@@ -435,8 +444,7 @@ reset(struct sco_exchange *ex)
 
 void
 sco_exchange_on_completed(void *arg, struct MHD_Connection *mhd,
-                          void **context,
-                          enum MHD_RequestTerminationCode code)
+                          void **context, enum MHD_RequestTerminationCode code)
 {
     struct sco_http *http = arg;
     struct sco_exchange *ex = *context;
@@ -455,8 +463,8 @@ sco_exchange_on_completed(void *arg, struct MHD_Connection *mhd,
         sco_http_due(http, 1, 0); /* it may have sent more meanwhile */
     }
     connection->lingers =
-        !ex->is_cut
-        && (connection->lingers || code == MHD_REQUEST_TERMINATED_WITH_ERROR);
+        !ex->is_cut &&
+        (connection->lingers || code == MHD_REQUEST_TERMINATED_WITH_ERROR);
     connection->is_cut = ex->is_cut;
     if (ex->stage >= SCO_STAGE_BODY) {
         tell_done(ex, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);

@@ -24,9 +24,12 @@
  *   While it is awake the library sees that by itself.
  */
 #define _GNU_SOURCE /* EPOLLRDHUP */
-#include "http/http_int.h"
+
+#include "http/gone.h"
 
 #include "base/clock.h"
+#include "http/exchange.h"
+#include "http/linger.h"
 
 #include <errno.h>
 #include <string.h>
@@ -84,10 +87,10 @@ sco_gone_should_sleep(struct sco_exchange *ex)
     const struct sco_http *http = ex->connection->http;
 
     ex->asked_count++;
-    return ex->rest == SCO_REST_AWAKE
-           && (ex->asked_count > ASKED_MAX
-               || sco_loop_now_ns(http->loop) - ex->waits_since_ns
-                      >= SLEEP_AFTER_NS);
+    return ex->rest == SCO_REST_AWAKE &&
+           (ex->asked_count > ASKED_MAX ||
+            sco_loop_now_ns(http->loop) - ex->waits_since_ns >=
+                SLEEP_AFTER_NS);
 }
 
 void
@@ -209,8 +212,8 @@ sco_gone_settle(struct sco_http *http)
             SCO_LIST_ENTRY(at, struct sco_connection, half);
 
         next = at->next;
-        if (connection->exchange.stage < SCO_STAGE_WAITING
-            && !has_unread(connection)) {
+        if (connection->exchange.stage < SCO_STAGE_WAITING &&
+            !has_unread(connection)) {
             (void)shutdown(connection->fd, SHUT_RDWR);
             sco_list_remove(at);
         }

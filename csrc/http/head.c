@@ -12,8 +12,10 @@
  * elsewhere was preceded by something else. No byte outside of the words is
  * looked at.
  */
+
+#include "http/head.h"
+
 #include "http/check.h"
-#include "http/http_int.h"
 #include "http/target.h"
 
 #include <stdlib.h>
@@ -112,8 +114,8 @@ stands_as_sent(const struct sco_exchange *ex)
     struct sco_slice target = { ex->raw_target, head->target.len };
     struct sco_slice last = head->version;
 
-    if (!follows(head->method, 1, target.data)
-        || !follows(target, 1, head->version.data)) {
+    if (!follows(head->method, 1, target.data) ||
+        !follows(target, 1, head->version.data)) {
         return false;
     }
     for (size_t i = 0; i < head->field_count; i++) {
@@ -137,16 +139,16 @@ trim_values(struct sco_exchange *ex)
                                    SCO_SLICE("Transfer-Encoding"))) {
             continue;
         }
-        while (value->len > 0
-               && (value->data[value->len - 1] == ' '
-                   || value->data[value->len - 1] == '\t')) {
+        while (value->len > 0 && (value->data[value->len - 1] == ' ' ||
+                                  value->data[value->len - 1] == '\t')) {
             value->len--;
         }
     }
 }
 
 bool
-sco_exchange_read_head(struct sco_exchange *ex, const char *method, const char *version)
+sco_exchange_read_head(struct sco_exchange *ex, const char *method,
+                       const char *version)
 {
     struct sco_connection *connection = ex->connection;
     struct sco_http_head *head = &ex->head;
@@ -163,8 +165,8 @@ sco_exchange_read_head(struct sco_exchange *ex, const char *method, const char *
     (void)MHD_get_connection_values_n(connection->mhd, MHD_HEADER_KIND,
                                       take_field, ex);
     head->fields = ex->fields;
-    is_sound = !connection->http->is_lenient || ex->too_many_fields
-               || stands_as_sent(ex);
+    is_sound = !connection->http->is_lenient || ex->too_many_fields ||
+               stands_as_sent(ex);
     trim_values(ex);
     return is_sound;
 }

@@ -14,10 +14,20 @@
  *
  *     on_head -> on_body* -> on_request -> (on_gone)* -> on_done
  *     on_refused -> on_done
+ *     on_head -> on_body* -> on_refused -> on_done   (a body without a known
+ *                         length that turns out to be too large)
+ *     on_head -> on_body* -> on_done        (a body that ends early: nothing
+ *                         is scored, and nobody is there to be answered)
  *
  * The app replies exactly once with sco_exchange_reply(), from any of them
  * but on_gone and on_done, or later. After a reply from on_head the rest of
  * the body is read and dropped (or the connection closed) without on_body.
+ *
+ * The front end works in the hook before the loop sleeps. Hooks that were
+ * added before sco_http_create() run before it: replies that are given there,
+ * or in the same turn, are sent together afterwards, so a line that such a
+ * hook writes is written before its reply. A reply from inside on_head,
+ * on_request or on_refused is sent at once.
  *
  * Thread: the loop's, all of it.
  */
@@ -46,8 +56,8 @@ struct sco_http_head {
     struct sco_slice version; /* "HTTP/1.1" */
     const struct sco_field *fields; /* as received, in order */
     size_t field_count;
-    uint64_t body_bytes; /* Content-Length; 0 without a body */
-    bool chunked;        /* then body_bytes says nothing */
+    uint64_t body_bytes;   /* Content-Length; 0 without a body */
+    bool chunked;          /* then body_bytes says nothing */
     const char *peer_host; /* "127.0.0.1"; "" on a Unix socket */
     const char *server_host;
     uint16_t peer_port, server_port;
@@ -172,7 +182,7 @@ void sco_http_drain(struct sco_http *http);
 size_t sco_http_connections(const struct sco_http *http);
 
 /* Closes every connection (on_done comes for each exchange in hand) and
- * frees the front end. NULL is allowed. */
+ * frees the front end. NULL is allowed. The loop must not run any more. */
 void sco_http_destroy(struct sco_http *http);
 
 /* The app's bytes of this exchange, aligned for any type. */
@@ -181,10 +191,11 @@ void *sco_exchange_state(struct sco_exchange *ex);
 /* The head of this exchange; holds until on_done(). */
 const struct sco_http_head *sco_exchange_head(const struct sco_exchange *ex);
 
-/* Gives the reply. A second one is a defect and dies.
+/* Gives the reply. A second one is a defect and dies. Outside of the app's
+ * calls the exchange may be over when this returns.
  *
  * Ownership: takes the body (it calls `release` once, perhaps before it
- *            returns) and the stream. */
+ *            returns, perhaps after on_done) and the stream. */
 void sco_exchange_reply(struct sco_exchange *ex,
                         const struct sco_http_reply *reply);
 

@@ -96,7 +96,7 @@ struct sco_connection {
     int fd;
     bool is_tcp;
     bool lingers; /* its client may still be sending when it is closed */
-    bool is_cut;          /* by us, without an answer */
+    bool is_cut;  /* by us, without an answer */
     bool is_half_closed;  /* its client sends no more */
     struct sco_list all;  /* in http->connections */
     struct sco_list half; /* in http->half_closed */
@@ -164,141 +164,9 @@ struct sco_http {
     size_t lingerer_count;
 };
 
-/* ---- server.c --------------------------------------------------------- */
-
 /* Has the daemon run before the loop next sleeps, and `reads` times again
  * for what it may not have read, and `sends` times for what it may not have
  * sent. */
 void sco_http_due(struct sco_http *http, unsigned reads, unsigned sends);
-
-/* ---- listen.c --------------------------------------------------------- */
-
-/* Prepares http->accept_timer and the list. */
-void sco_listen_init(struct sco_http *http);
-
-/* Starts accepting again when there is room. */
-void sco_listen_resume(struct sco_http *http);
-
-/* Closes all listeners. */
-void sco_listen_finish(struct sco_http *http);
-
-/* Frees a connection that the daemon no longer has. */
-void sco_connection_destroy(struct sco_connection *connection);
-
-/* ---- exchange.c: what the daemon calls -------------------------------- */
-
-/* A request line has come. */
-void *sco_exchange_on_target(void *arg, const char *target,
-                             struct MHD_Connection *mhd);
-
-/* A head, a piece of a body, the end of it, or a question for the reply. */
-enum MHD_Result sco_exchange_on_access(void *arg, struct MHD_Connection *mhd,
-                                       const char *url, const char *method,
-                                       const char *version,
-                                       const char *upload, size_t *upload_len,
-                                       void **context);
-
-/* An exchange is over. */
-void sco_exchange_on_completed(void *arg, struct MHD_Connection *mhd,
-                               void **context,
-                               enum MHD_RequestTerminationCode code);
-
-/* A connection begins or ends. */
-void sco_exchange_on_connection(void *arg, struct MHD_Connection *mhd,
-                                void **context,
-                                enum MHD_ConnectionNotificationCode code);
-
-/* Tells the app that the client leaves, once for each `how`. */
-void sco_exchange_tell_gone(struct sco_exchange *ex, enum sco_gone how);
-
-/* ---- head.c ----------------------------------------------------------- */
-
-/* Keeps the target, before the library changes it.
- *
- * Errors: false when there is no memory. */
-bool sco_head_keep_target(struct sco_exchange *ex, const char *target);
-
-/* Fills in ex->head from what the library has parsed; false when the bytes
- * were not what the library took them for (0.9: a bare LF, a NUL, a folded
- * line) or there is no memory. */
-bool sco_exchange_read_head(struct sco_exchange *ex, const char *method,
-                   const char *version);
-
-/* ---- reply.c ---------------------------------------------------------- */
-
-/* Makes ex->response; false when there is no memory. Either way the body and
- * the stream are taken. */
-bool sco_reply_make(struct sco_exchange *ex,
-                    const struct sco_http_reply *reply);
-
-/* ---- gone.c ----------------------------------------------------------- */
-
-/* Prepares the watch; the descriptor is -1 on failure.
- *
- * Errors: SCO_INTERNAL. */
-SCO_NODISCARD
-enum sco_status sco_gone_init(struct sco_http *http, struct sco_error *err);
-
-/* Watches whether the client of a new connection leaves. */
-void sco_gone_watch(struct sco_connection *connection);
-
-/* Shuts down what waits for nothing and whose client sends no more; to be
- * called when the daemon has run. */
-void sco_gone_settle(struct sco_http *http);
-
-/* Resumes all that are suspended, for the end. */
-void sco_gone_wake_all(struct sco_http *http);
-
-/* Ends the watch. */
-void sco_gone_finish(struct sco_http *http);
-
-/* The exchange begins to wait: for a reply, or for more of a stream. */
-void sco_gone_wait(struct sco_exchange *ex, enum sco_rest rest);
-
-/* Counts that the daemon has asked in vain, and says whether it should rather
- * suspend the exchange. */
-bool sco_gone_should_sleep(struct sco_exchange *ex);
-
-/* The daemon has suspended it. */
-void sco_gone_asleep(struct sco_exchange *ex);
-
-/* It waits no more. Resumes it when it was suspended, and says so. */
-bool sco_gone_wake(struct sco_exchange *ex);
-
-/* ---- deadline.c ------------------------------------------------------- */
-
-/* Prepares the sweep. */
-void sco_deadline_init(struct sco_http *http);
-
-/* Puts a connection into the list of what it does now; NULL for none. */
-void sco_deadline_move(struct sco_connection *connection,
-                       struct sco_list *list);
-
-/* Counts what an exchange that ends has taken from its socket. */
-void sco_deadline_count(const struct sco_exchange *ex);
-
-/* Cuts the connections that are between two requests. */
-void sco_deadline_drain(struct sco_http *http);
-
-/* ---- linger.c --------------------------------------------------------- */
-
-/* Prepares the list. */
-void sco_linger_init(struct sco_http *http);
-
-/* Keeps the socket of a connection that is being closed open for reading,
- * for a while, so that its client can read the reply. */
-void sco_linger_begin(struct sco_connection *connection);
-
-/* Bytes or the end have come; `arg` is what sits in the epoll's data. */
-void sco_linger_ready(struct sco_http *http, void *arg);
-
-/* Whether the epoll's data is a lingerer's. */
-bool sco_linger_is(const void *arg);
-
-/* Ends those that are older than their time. */
-void sco_linger_sweep(struct sco_http *http, uint64_t now_ns);
-
-/* Ends all of them. */
-void sco_linger_finish(struct sco_http *http);
 
 #endif

@@ -6,7 +6,8 @@
  * is read and dropped until the client has closed too or some seconds have
  * gone. Such a socket is no connection any more and holds up nobody.
  */
-#include "http/http_int.h"
+
+#include "http/linger.h"
 
 #include "base/clock.h"
 
@@ -62,8 +63,8 @@ is_needed(const struct sco_connection *connection)
     if (connection->is_cut || connection->is_half_closed) {
         return false;
     }
-    return connection->lingers
-           || (ioctl(connection->fd, FIONREAD, &unread) == 0 && unread > 0);
+    return connection->lingers ||
+           (ioctl(connection->fd, FIONREAD, &unread) == 0 && unread > 0);
 }
 
 void
@@ -87,9 +88,8 @@ sco_linger_begin(struct sco_connection *connection)
     /* The daemon closes its descriptor, ours keeps the socket: what the set
      * has under the old one would stay. */
     (void)epoll_ctl(http->gone_fd, EPOLL_CTL_DEL, connection->fd, NULL);
-    if (lingerer->fd < 0
-        || epoll_ctl(http->gone_fd, EPOLL_CTL_ADD, lingerer->fd, &event)
-               != 0) {
+    if (lingerer->fd < 0 ||
+        epoll_ctl(http->gone_fd, EPOLL_CTL_ADD, lingerer->fd, &event) != 0) {
         if (lingerer->fd >= 0) {
             (void)close(lingerer->fd);
         }
@@ -108,8 +108,7 @@ sco_linger_ready(struct sco_http *http, void *arg)
     struct lingerer *lingerer = (void *)((char *)arg - 1);
     ssize_t count = recv(lingerer->fd, sink, sizeof(sink), MSG_DONTWAIT);
 
-    if (count == 0
-        || (count < 0 && errno != EAGAIN && errno != EINTR)) {
+    if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) {
         lingerer_end(http, lingerer);
     }
 }
@@ -118,11 +117,13 @@ sco_linger_ready(struct sco_http *http, void *arg)
 void
 sco_linger_sweep(struct sco_http *http, uint64_t now_ns)
 {
-    struct sco_list *at;
+    struct sco_list *next;
 
-    while ((at = sco_list_first(&http->lingerers)) != NULL) {
+    for (struct sco_list *at = http->lingerers.next; at != &http->lingerers;
+         at = next) {
         struct lingerer *lingerer = SCO_LIST_ENTRY(at, struct lingerer, link);
 
+        next = at->next;
         if (lingerer->until_ns > now_ns) {
             return;
         }

@@ -5,7 +5,8 @@
  * clients wait in the kernel's backlog and are served when others leave.
  */
 #define _GNU_SOURCE /* accept4() */
-#include "http/http_int.h"
+
+#include "http/listen.h"
 
 #include "base/clock.h"
 
@@ -70,8 +71,8 @@ pause_awhile(struct sco_http *http)
 {
     pause_all(http);
     sco_loop_timer_set(http->loop, &http->accept_timer,
-                       sco_loop_now_ns(http->loop)
-                           + ACCEPT_PAUSE_MS * SCO_NS_PER_MS);
+                       sco_loop_now_ns(http->loop) +
+                           ACCEPT_PAUSE_MS * SCO_NS_PER_MS);
 }
 
 void
@@ -85,8 +86,8 @@ sco_listen_resume(struct sco_http *http)
          at = at->next) {
         struct listener *listener = SCO_LIST_ENTRY(at, struct listener, link);
 
-        if (sco_loop_add(http->loop, &listener->watch, EPOLLIN, NULL)
-            == SCO_OK) {
+        if (sco_loop_add(http->loop, &listener->watch, EPOLLIN, NULL) ==
+            SCO_OK) {
             listener->is_watched = true;
         } else {
             pause_awhile(http);
@@ -263,8 +264,8 @@ accept_one(struct sco_http *http, int listening_fd)
     fd = accept4(listening_fd, &peer.any, &length,
                  SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS
-            || errno == ENOMEM) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+            errno == ENOMEM) {
             pause_awhile(http);
             return false;
         }
@@ -282,8 +283,8 @@ on_listener_ready(void *arg, uint32_t events)
     int burst = 0;
 
     (void)events;
-    while (!is_full(http) && burst < ACCEPT_BURST
-           && accept_one(http, listener->watch.fd)) {
+    while (!is_full(http) && burst < ACCEPT_BURST &&
+           accept_one(http, listener->watch.fd)) {
         burst++;
     }
     if (is_full(http)) {
@@ -334,12 +335,14 @@ sco_http_listen(struct sco_http *http, int fd, struct sco_error *err)
 void
 sco_listen_finish(struct sco_http *http)
 {
-    struct sco_list *at;
+    struct sco_list *next;
 
     pause_all(http);
-    while ((at = sco_list_first(&http->listeners)) != NULL) {
+    for (struct sco_list *at = http->listeners.next; at != &http->listeners;
+         at = next) {
         struct listener *listener = SCO_LIST_ENTRY(at, struct listener, link);
 
+        next = at->next;
         sco_list_remove(at);
         (void)close(listener->watch.fd);
         free(listener);

@@ -1,7 +1,9 @@
 /* reply.c - what the app replies, as the library wants it */
-#include "http/http_int.h"
+
+#include "http/reply.h"
 
 #include "base/text.h"
+#include "http/gone.h"
 
 #include <stdlib.h>
 
@@ -62,9 +64,8 @@ release_stream(void *arg)
 static struct MHD_Response *
 make_stream(struct sco_exchange *ex, const struct sco_http_reply *reply)
 {
-    uint64_t length = reply->stream_bytes >= 0
-                          ? (uint64_t)reply->stream_bytes
-                          : (uint64_t)MHD_SIZE_UNKNOWN;
+    uint64_t length = reply->stream_bytes >= 0 ? (uint64_t)reply->stream_bytes
+                                               : (uint64_t)MHD_SIZE_UNKNOWN;
     struct sco_sending *sending = calloc(1, sizeof(*sending));
     struct MHD_Response *response = NULL;
 
@@ -109,10 +110,10 @@ make_body(struct sco_exchange *ex, const struct sco_http_reply *reply)
 
     ex->reply_bytes = reply->body.len;
     if (reply->release == NULL) {
-        return MHD_create_response_from_buffer(
-            reply->body.len, data,
-            reply->body.len > 0 ? MHD_RESPMEM_MUST_COPY
-                                : MHD_RESPMEM_PERSISTENT);
+        return MHD_create_response_from_buffer(reply->body.len, data,
+                                               reply->body.len > 0
+                                                   ? MHD_RESPMEM_MUST_COPY
+                                                   : MHD_RESPMEM_PERSISTENT);
     }
     response = MHD_create_response_from_buffer_with_free_callback_cls(
         reply->body.len, data, reply->release, reply->release_arg);
@@ -185,8 +186,8 @@ make_response(struct sco_exchange *ex, const struct sco_http_reply *reply)
     if (reply->stream == NULL) {
         return make_body(ex, reply);
     }
-    if (reply->stream_bytes < 0
-        && sco_slice_equal(ex->head.method, SCO_SLICE("HEAD"))) {
+    if (reply->stream_bytes < 0 &&
+        sco_slice_equal(ex->head.method, SCO_SLICE("HEAD"))) {
         return make_unread(ex, reply);
     }
     return make_stream(ex, reply);
@@ -204,8 +205,8 @@ sco_reply_make(struct sco_exchange *ex, const struct sco_http_reply *reply)
         MHD_destroy_response(response); /* and the body with it */
         return false;
     }
-    if (sco_slice_equal(ex->head.method, SCO_SLICE("HEAD"))
-        || reply->status == 204 || reply->status == 304) {
+    if (sco_slice_equal(ex->head.method, SCO_SLICE("HEAD")) ||
+        reply->status == 204 || reply->status == 304) {
         ex->reply_bytes = 0;
     }
     ex->status = reply->status;

@@ -17,7 +17,12 @@
  * sco_http_create(): replies that the app gives there go out in this turn,
  * together. A run that called the app asks for another round of hooks.
  */
-#include "http/http_int.h"
+
+#include "http/deadline.h"
+#include "http/exchange.h"
+#include "http/gone.h"
+#include "http/linger.h"
+#include "http/listen.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -56,14 +61,13 @@ wants_run(struct sco_http *http)
 {
     MHD_UNSIGNED_LONG_LONG wait_ms = 1;
 
-    if (http->read_runs > 0
-        || (http->send_runs > 0 && http->sending_count > 0)) {
+    if (http->read_runs > 0 ||
+        (http->send_runs > 0 && http->sending_count > 0)) {
         return true;
     }
     http->send_runs = 0;
-    return http->awake_count == 0 && http->connection_count > 0
-           && MHD_get_timeout(http->daemon, &wait_ms) == MHD_YES
-           && wait_ms == 0;
+    return http->awake_count == 0 && http->connection_count > 0 &&
+           MHD_get_timeout(http->daemon, &wait_ms) == MHD_YES && wait_ms == 0;
 }
 
 /* One run, and its share of the runs that are asked for. */
@@ -140,8 +144,8 @@ keep_escapes(void *arg, struct MHD_Connection *mhd, char *text)
 static unsigned
 daemon_flags(const struct sco_http *http)
 {
-    unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET
-                     | MHD_ALLOW_SUSPEND_RESUME;
+    unsigned flags =
+        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME;
 
     return http->is_lenient ? flags : flags | NO_THREAD_SAFETY;
 }

@@ -20,7 +20,8 @@ digit(char byte)
 static struct sco_slice
 cut_at(struct sco_slice *text, char byte)
 {
-    const char *at = text->len > 0 ? memchr(text->data, byte, text->len) : NULL;
+    const char *at =
+        text->len > 0 ? memchr(text->data, byte, text->len) : NULL;
     struct sco_slice rest = { NULL, 0 };
 
     if (at != NULL) {

@@ -13,6 +13,7 @@
 /* A block that the host may still be sending from. */
 struct child_block {
     struct sco_slot slot;
+    uint64_t ticket; /* of the request that it was taken for */
     struct shared_block *head;
 };
 
@@ -24,7 +25,6 @@ struct sco_child {
     struct sco_slots *region; /* the books of the lane's blocks */
     struct child_block *blocks;
     size_t block_count, block_room;
-    size_t block_bytes; /* sum of the blocks' sizes */
     char *boot;
     size_t boot_bytes;
     int socket, doorbell;

@@ -48,7 +48,7 @@ enum sco_lane_reply_kind {
     SCO_LANE_START,   /* a streamed reply begins; the bytes are its headers */
     SCO_LANE_CHUNK,   /* a piece of it */
     SCO_LANE_END,     /* its end; status is an enum sco_status */
-    SCO_LANE_SKIPPED, /* a line was logged, or a revoked request passed by */
+    SCO_LANE_SKIPPED, /* a line was logged */
     SCO_LANE_KINDS,
 };
 
@@ -99,9 +99,11 @@ char *sco_arena_bytes(struct sco_arena *arena, struct sco_slot slot);
  * EPOLLIN | EPOLLET and never read. */
 int sco_arena_doorbell(const struct sco_arena *arena);
 
-/* Says that the host is about to sleep (it must then look at the lanes once
- * more), or that it is awake. */
+/* Says that the host is about to sleep; it must then look at the lanes once
+ * more. */
 void sco_arena_sleep(struct sco_arena *arena);
+
+/* Says that the host is awake: workers need not ring. */
 void sco_arena_awake(struct sco_arena *arena);
 
 /* Marks the slot's request as waiting, under a new ticket, and returns it. */

@@ -78,7 +78,6 @@ collect_blocks(struct sco_child *child)
         if (atomic_load(&block->head->busy) != 0) {
             child->blocks[kept++] = *block;
         } else {
-            child->block_bytes -= block->slot.bytes;
             sco_slots_give(child->region, block->slot);
         }
     }
@@ -121,8 +120,8 @@ take_block(struct sco_child *child, size_t bytes, uint64_t *offset_out)
     at = child->lane.at + SHARED_LANE_HEAD + slot.offset;
     block = &child->blocks[child->block_count++];
     block->slot = slot;
+    block->ticket = child->call.ticket;
     block->head = (struct shared_block *)(void *)at;
-    child->block_bytes += slot.bytes;
     atomic_store(&block->head->busy, 1);
     *offset_out = slot.offset + SHARED_BLOCK_BYTES;
     return at + SHARED_BLOCK_BYTES;
@@ -260,13 +259,23 @@ sink_start(struct sco_sink *sink, const struct sco_reply_head *head,
     return SCO_OK;
 }
 
+/* What this stream's own client is slow to take counts, and what the clients
+ * of earlier replies are slow to take does not. */
 static bool
 stream_has_room(struct sco_child *child)
 {
+    size_t count = 0;
+    size_t bytes = 0;
+
     collect_blocks(child);
+    for (size_t i = 0; i < child->block_count; i++) {
+        if (child->blocks[i].ticket == child->call.ticket) {
+            count++;
+            bytes += child->blocks[i].slot.bytes;
+        }
+    }
     return sink_cancelled(&child->sink) ||
-           (child->block_count < STREAM_BLOCKS_MAX &&
-            child->block_bytes < STREAM_BYTES_MAX);
+           (count < STREAM_BLOCKS_MAX && bytes < STREAM_BYTES_MAX);
 }
 
 static enum sco_status

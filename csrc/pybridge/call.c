@@ -32,7 +32,8 @@ sco_scorer_init(const struct sco_scoring *scoring, struct sco_scorer *out)
 {
     out->scoring = NULL;
     out->sink = NULL;
-    atomic_init(&out->run, RUN_IDLE);
+    /* Not atomic_init(): a late interrupt may still look at a used one. */
+    atomic_store(&out->run, RUN_IDLE);
     if (sco_encoder_init(&out->encoder) < 0) {
         return -1;
     }

@@ -233,29 +233,34 @@ sco_pool_health(const struct sco_pool *pool)
     return SCO_POOL_SERVING;
 }
 
-static bool
-takes_work(const struct sco_worker *worker)
+/* The worker behind this link, or NULL at the end of the list. */
+static struct sco_worker *
+worker_at(const struct sco_pool *pool, struct sco_list *link)
 {
-    return worker->state == SCO_WORKER_READY && !worker->killed &&
-           worker->overdue_ticket == 0;
+    return link == &pool->workers
+               ? NULL
+               : SCO_LIST_ENTRY(link, struct sco_worker, link);
 }
 
-#define FOR_EACH_WORKER(worker, pool)                                   \
-    for (struct sco_list *link_ = (pool)->workers.next, *next_;         \
-         next_ = link_->next, link_ != &(pool)->workers &&              \
-                                  ((worker) = SCO_LIST_ENTRY(           \
-                                       link_, struct sco_worker, link), \
-                                  1);                                   \
-         link_ = next_)
+static struct sco_worker *
+first_worker(const struct sco_pool *pool)
+{
+    return worker_at(pool, pool->workers.next);
+}
+
+static struct sco_worker *
+next_worker(const struct sco_pool *pool, const struct sco_worker *worker)
+{
+    return worker_at(pool, worker->link.next);
+}
 
 size_t
 sco_pool_ready_count(const struct sco_pool *pool)
 {
-    struct sco_worker *worker;
+    struct sco_worker *worker = first_worker(pool);
     size_t count = 0;
 
-    FOR_EACH_WORKER(worker, pool)
-    {
+    for (; worker != NULL; worker = next_worker(pool, worker)) {
         count += worker->state == SCO_WORKER_READY && !worker->killed;
     }
     return count;
@@ -265,11 +270,10 @@ struct sco_worker *
 sco_pool_least_busy(const struct sco_pool *pool, size_t depth)
 {
     struct sco_worker *best = NULL;
-    struct sco_worker *worker;
+    struct sco_worker *worker = first_worker(pool);
 
-    FOR_EACH_WORKER(worker, pool)
-    {
-        if (takes_work(worker) && worker->held_count < depth &&
+    for (; worker != NULL; worker = next_worker(pool, worker)) {
+        if (sco_worker_is_able(worker) && worker->held_count < depth &&
             (best == NULL || worker->held_count < best->held_count)) {
             best = worker;
         }
@@ -281,10 +285,9 @@ struct sco_worker *
 sco_pool_most_busy(const struct sco_pool *pool)
 {
     struct sco_worker *most = NULL;
-    struct sco_worker *worker;
+    struct sco_worker *worker = first_worker(pool);
 
-    FOR_EACH_WORKER(worker, pool)
-    {
+    for (; worker != NULL; worker = next_worker(pool, worker)) {
         if (worker->held_count > 1 &&
             (most == NULL || worker->held_count > most->held_count)) {
             most = worker;
@@ -296,11 +299,10 @@ sco_pool_most_busy(const struct sco_pool *pool)
 bool
 sco_pool_poll(struct sco_pool *pool)
 {
-    struct sco_worker *worker;
+    struct sco_worker *worker = first_worker(pool);
     bool heard = false;
 
-    FOR_EACH_WORKER(worker, pool)
-    {
+    for (; worker != NULL; worker = next_worker(pool, worker)) {
         heard = sco_worker_poll(worker) || heard;
     }
     return heard;
@@ -309,10 +311,9 @@ sco_pool_poll(struct sco_pool *pool)
 void
 sco_pool_flush(struct sco_pool *pool)
 {
-    struct sco_worker *worker;
+    struct sco_worker *worker = first_worker(pool);
 
-    FOR_EACH_WORKER(worker, pool)
-    {
+    for (; worker != NULL; worker = next_worker(pool, worker)) {
         sco_worker_flush(worker);
     }
 }
@@ -320,7 +321,7 @@ sco_pool_flush(struct sco_pool *pool)
 void
 sco_pool_stop(struct sco_pool *pool)
 {
-    struct sco_worker *worker;
+    struct sco_worker *worker = first_worker(pool);
 
     pool->stopping = true;
     sco_loop_timer_clear(pool->setup->loop, &pool->respawn);
@@ -328,8 +329,7 @@ sco_pool_stop(struct sco_pool *pool)
         pool->boss.on_empty(pool->boss.arg);
         return;
     }
-    FOR_EACH_WORKER(worker, pool)
-    {
+    for (; worker != NULL; worker = next_worker(pool, worker)) {
         sco_worker_leave(worker);
     }
 }
@@ -337,10 +337,9 @@ sco_pool_stop(struct sco_pool *pool)
 void
 sco_pool_kill(struct sco_pool *pool)
 {
-    struct sco_worker *worker;
+    struct sco_worker *worker = first_worker(pool);
 
-    FOR_EACH_WORKER(worker, pool)
-    {
+    for (; worker != NULL; worker = next_worker(pool, worker)) {
         sco_worker_kill(worker);
     }
 }

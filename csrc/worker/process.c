@@ -28,18 +28,42 @@ struct process_worker {
     struct sco_worker base;
     struct sco_watch watch; /* the pidfd; fd 0 before the spawn */
     int socket;             /* the host's end; kept open as a sign of life */
+    bool ended;             /* its number may be another process's now */
 };
+
+static void
+process_interrupt(struct sco_worker *worker)
+{
+    const struct process_worker *process =
+        (const struct process_worker *)worker;
+
+    if (!process->ended) {
+        kill(worker->pid, SCO_INTERRUPT_SIGNAL);
+    }
+}
+
+static void
+process_kill(struct sco_worker *worker)
+{
+    const struct process_worker *process =
+        (const struct process_worker *)worker;
+
+    if (!process->ended) {
+        kill(-worker->pid, SIGKILL);
+        kill(worker->pid, SIGKILL);
+    }
+}
 
 static void
 on_end(void *arg, uint32_t events)
 {
     struct process_worker *process = arg;
     struct sco_worker_end end = { 0 };
+    id_t pid = (id_t)process->base.pid;
     siginfo_t info = { 0 };
 
     (void)events;
-    if (waitid(P_PID, (id_t)process->base.pid, &info, WEXITED | WNOHANG) !=
-            0 ||
+    if (waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
         info.si_pid == 0) {
         return;
     }
@@ -48,8 +72,11 @@ on_end(void *arg, uint32_t events)
     } else {
         end.signal = info.si_status;
     }
-    /* What the script left running must not hold its ports and files. */
-    kill(-process->base.pid, SIGKILL);
+    /* What the script left running must not hold its ports and files. The
+     * process is waited for after that: until then its number is its own. */
+    process_kill(&process->base);
+    process->ended = true;
+    (void)waitid(P_PID, pid, &info, WEXITED | WNOHANG);
     sco_loop_remove(process->base.setup->loop, &process->watch);
     sco_worker_gone(&process->base, &end);
 }
@@ -92,19 +119,6 @@ process_start(struct sco_worker *worker, struct sco_error *err)
         waitpid(worker->pid, NULL, 0);
     }
     return status;
-}
-
-static void
-process_interrupt(struct sco_worker *worker)
-{
-    kill(worker->pid, SCO_INTERRUPT_SIGNAL);
-}
-
-static void
-process_kill(struct sco_worker *worker)
-{
-    kill(-worker->pid, SIGKILL);
-    kill(worker->pid, SIGKILL);
 }
 
 static void

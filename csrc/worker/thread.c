@@ -30,6 +30,7 @@ struct thread_worker {
     bool started;            /* `thread` is to be joined */
     pthread_t intr;          /* the last interrupter */
     bool intr_begun;         /* ... is to be joined */
+    atomic_bool intr_done;   /* ... at once */
     _Atomic(void *) entered; /* runner's handle while the thread may score */
 };
 
@@ -122,6 +123,7 @@ intr_body(void *arg)
     if (entered != NULL) {
         runner->interrupt(runner->arg, entered);
     }
+    atomic_store(&thread->intr_done, true);
 }
 
 static void
@@ -140,6 +142,9 @@ thread_interrupt(struct sco_worker *worker)
 {
     struct thread_worker *thread = (struct thread_worker *)worker;
 
+    if (atomic_exchange(&thread->intr_done, false)) {
+        join_intr(thread);
+    }
     if (!thread->intr_begun) {
         thread->intr_begun =
             sco_thread_start("intr", SCO_ROLE_NONE, intr_body, thread,

@@ -130,6 +130,21 @@ overrun(struct sco_worker *worker, struct sco_request *req, uint64_t now_ns)
     sco_loop_timer_set(worker->setup->loop, &worker->limit, now_ns + MERCY_NS);
 }
 
+/* Has the timer ring at `at_ns` (0: never), but not later than a request that
+ * begins now would be over time: the next one may begin at any moment. */
+static void
+look_again(struct sco_worker *worker, uint64_t at_ns, uint64_t now_ns)
+{
+    uint64_t limit_ns = worker->setup->limit_ns;
+
+    if (limit_ns != 0 && (at_ns == 0 || at_ns > now_ns + limit_ns)) {
+        at_ns = now_ns + limit_ns;
+    }
+    if (at_ns != 0) {
+        sco_loop_timer_set(worker->setup->loop, &worker->limit, at_ns);
+    }
+}
+
 static void
 on_limit(void *arg, uint64_t now_ns)
 {
@@ -141,8 +156,7 @@ on_limit(void *arg, uint64_t now_ns)
         return;
     }
     if (req == NULL) {
-        sco_loop_timer_set(worker->setup->loop, &worker->limit,
-                           now_ns + worker->setup->limit_ns);
+        look_again(worker, 0, now_ns);
         return;
     }
     if (worker->overdue_ticket == req->ticket) {
@@ -152,11 +166,8 @@ on_limit(void *arg, uint64_t now_ns)
         return;
     }
     over_ns = over_at_ns(worker, req);
-    if (over_ns == 0) {
-        return;
-    }
-    if (over_ns > now_ns) {
-        sco_loop_timer_set(worker->setup->loop, &worker->limit, over_ns);
+    if (over_ns == 0 || over_ns > now_ns) {
+        look_again(worker, over_ns, now_ns);
         return;
     }
     overrun(worker, req, now_ns);
@@ -167,11 +178,8 @@ on_limit(void *arg, uint64_t now_ns)
 static void
 watch_time(struct sco_worker *worker)
 {
-    uint64_t limit_ns = worker->setup->limit_ns;
-
-    if (worker->limit.place == 0 && limit_ns != 0) {
-        sco_loop_timer_set(worker->setup->loop, &worker->limit,
-                           sco_loop_now_ns(worker->setup->loop) + limit_ns);
+    if (worker->limit.place == 0) {
+        look_again(worker, 0, sco_loop_now_ns(worker->setup->loop));
     }
 }
 
@@ -303,11 +311,15 @@ static void
 through(struct sco_worker *worker, struct sco_request *req, uint64_t run_ns)
 {
     if (worker->overdue_ticket == req->ticket) {
+        /* The timer was set to end the worker's mercy. */
         worker->overdue_ticket = 0;
+        look_again(worker, 0, sco_loop_now_ns(worker->setup->loop));
     }
     let_go(worker, req);
-    worker->served++;
-    worker->boss.on_through(worker->boss.arg, worker, run_ns);
+    if (req->kind != SCO_LANE_LINE) {
+        worker->served++;
+        worker->boss.on_through(worker->boss.arg, worker, run_ns);
+    }
     sco_request_unref(req);
 }
 
@@ -328,10 +340,7 @@ hear_start(struct sco_worker *worker, struct sco_request *req,
     }
     answer->stream = sco_stream_ref(req->stream);
     sco_request_answer(req, answer);
-    if (worker->setup->stream_limit_ns != 0) {
-        sco_loop_timer_set(worker->setup->loop, &worker->limit,
-                           req->progress_ns + worker->setup->stream_limit_ns);
-    }
+    look_again(worker, over_at_ns(worker, req), req->progress_ns);
 }
 
 static void
@@ -352,16 +361,31 @@ hear_chunk(struct sco_worker *worker, struct sco_request *req,
     }
 }
 
+/* How long a stream kept its worker. */
+static uint64_t
+streamed_ns(const struct sco_worker *worker, const struct sco_request *req)
+{
+    uint64_t now_ns = sco_loop_now_ns(worker->setup->loop);
+    uint64_t begun_ns = sco_arena_started_ns(req->arena, req->slot);
+
+    return now_ns > begun_ns ? now_ns - begun_ns : 0;
+}
+
 /* Whether a reply of this kind may come for the request now: pieces and an
- * end only after a start, everything else only before. */
+ * end only after a start, everything else only before, and to a line nothing
+ * but that it was logged. */
 static bool
 may_come(const struct sco_request *req, const struct sco_lane_reply *reply)
 {
     bool of_stream =
         reply->kind == SCO_LANE_CHUNK || reply->kind == SCO_LANE_END;
+    bool of_line = reply->kind == SCO_LANE_SKIPPED;
 
     return req != NULL && of_stream == (req->stream != NULL) &&
-           reply->status < 1000 && sco_lane_reply_fits(reply, req->slot.bytes);
+           of_line == (req->kind == SCO_LANE_LINE) &&
+           (of_stream || of_line ||
+            (reply->status >= 100 && reply->status < 1000)) &&
+           sco_lane_reply_fits(reply, req->slot.bytes);
 }
 
 /* A reply to a request in hand. False when it is none that may come now. */
@@ -389,7 +413,7 @@ hear_reply(struct sco_worker *worker, const struct sco_lane_reply *reply)
         return true;
     case SCO_LANE_END:
         sco_stream_end(req->stream, (enum sco_status)reply->status);
-        through(worker, req, 0);
+        through(worker, req, streamed_ns(worker, req));
         return true;
     case SCO_LANE_SKIPPED:
         through(worker, req, 0);

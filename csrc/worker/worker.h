@@ -147,6 +147,15 @@ enum sco_status sco_worker_create(const struct sco_worker_ops *ops,
                                   struct sco_worker **out,
                                   struct sco_error *err);
 
+/* Whether a worker is there to be given work: READY, and neither killed nor
+ * busy with what was answered as timed out. */
+static inline bool
+sco_worker_is_able(const struct sco_worker *worker)
+{
+    return worker->state == SCO_WORKER_READY && !worker->killed &&
+           worker->overdue_ticket == 0;
+}
+
 /* Gives a READY worker a request. False when its ring is full; the request
  * is then still the caller's. The worker is woken by sco_worker_flush().
  *

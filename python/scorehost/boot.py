@@ -225,6 +225,7 @@ def prepare(boot: Mapping[str, object]) -> Settings:
     """Everything before the script: logging, settings, debugger, print, imports."""
     from scorehost import hook
 
+    logs.show_lines_at_once()
     logs.configure()
     hook.install()  # a user's logging.json may name classes that it serves
     conf = read_settings(str(boot.get("config_file", "")))

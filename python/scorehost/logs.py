@@ -19,7 +19,9 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TextIO
+    from typing import Literal, TextIO
+
+    Style = Literal["%", "{", "$"]
 
 FORMAT = "%(asctime)s %(levelname).1s [%(process)d] %(name)s - %(message)s"
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -28,9 +30,17 @@ _PROBES = ("GET / HTTP/1.", "HEAD / HTTP/1.")
 
 
 class AMLLogFormatter(logging.Formatter):
-    """Formats records with times in UTC, so that the machine's zone is no matter."""
+    """Formats records with times in UTC, so that the machine's zone is no matter.
+
+    Without a format of its own it has the one of all our lines.
+    """
 
     converter = time.gmtime  # type: ignore[assignment]
+
+    def __init__(
+        self, fmt: str | None = None, datefmt: str | None = None, style: Style = "%"
+    ) -> None:
+        super().__init__(FORMAT if fmt is None and style == "%" else fmt, datefmt, style)
 
 
 class RootAccessFilter(logging.Filter):
@@ -105,6 +115,17 @@ def set_level(name: str) -> None:
     for handler in logger.handlers:
         handler.setLevel(min(level, logging.INFO))
     logging.getLogger("azmlinfsrv.print").setLevel(logging.INFO)
+
+
+def show_lines_at_once() -> None:
+    """Has what a script writes to stdout by itself appear with each line.
+
+    In a file or a pipe it would wait in a buffer, perhaps for ever: the lines
+    of a request, which once flushed it, are not written by Python.
+    """
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(line_buffering=True)
 
 
 def hook_print() -> None:

@@ -161,7 +161,7 @@ def _failed_flag(status: int, flags: int, headers: reply.Headers) -> tuple[int, 
 def _body(
     response: Any, items: Any, headers: reply.Headers, method: str
 ) -> tuple[reply.Headers, reply.Body]:
-    if response.is_sequence or response.status_code in (204, 304):
+    if hasattr(response.response, "__len__") or response.status_code in (204, 304):
         body = b"".join(map(_bytes, items))
         _close(items)
         others = [pair for pair in headers if pair[0].lower() != "content-length"]
@@ -261,7 +261,7 @@ def chained(exc: BaseException) -> str:
 def failed(exc: BaseException, timeout_ms: int) -> reply.Reply:
     """Logs what ``run()`` raised and makes the reply for it."""
     if isinstance(exc, errors.ScoringTimeout):
-        return _timed_out(timeout_ms)
+        return _timed_out(exc, timeout_ms)
     aborted = _aborted(exc)
     if aborted is not None:
         return aborted
@@ -275,9 +275,10 @@ def internal() -> reply.Reply:
     return reply.message(500, reply.INTERNAL_ERROR)
 
 
-def _timed_out(timeout_ms: int) -> reply.Reply:
+def _timed_out(exc: BaseException, timeout_ms: int) -> reply.Reply:
+    """Logs where the script was when its time was up, and makes the reply."""
     try:
-        raise errors.UserScriptTimeout(timeout_ms) from None
+        raise errors.UserScriptTimeout(timeout_ms) from exc
     except errors.UserScriptTimeout:
         log.error("Encountered Exception: %s", traceback_text())
     return reply.message(500, f"Scoring timeout after {timeout_ms} ms", reply.FAILED)

@@ -96,7 +96,10 @@ def _served(server: Server, names: normal.Normaliser) -> dict[str, Answer]:
             answers[request.name] = {"ended": "not started"}
             continue
         answer = normal.answer_of(server.ask(request), names)
-        answers[request.name] = _with_logs(answer, server, names, request.logs)
+        answer = _with_logs(answer, server, names, request.logs)
+        if not request.ordered:
+            answer.update((name, sorted(answer[name])) for name in STREAMS)
+        answers[request.name] = answer
     stop: Answer = {"exit": server.stop()}
     answers[STOP] = _with_logs(stop, server, names, play.logs)
     return {f"{play.name}/{name}": answer for name, answer in answers.items()}

@@ -44,6 +44,8 @@ class Request:
     health: bool = False
     #: Log lines are left out of the comparison (they are not deterministic).
     logs: bool = True
+    #: The lines of one stream come in the same order each time.
+    ordered: bool = True
     #: The worker dies of this request: wait until its successor is ready.
     reboots: bool = False
     #: Extra milliseconds to wait for log lines.

@@ -33,6 +33,8 @@ _COOKIE_DATE = re.compile(r"Expires=\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT")
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 _FRAME = re.compile(r'^  File "([^"]*)", line \d+')
 _MARKERS = re.compile(r"^[ ~^]+$")
+_HEAD = re.compile(r"<time> \w \[<\w+>\] ")
+_REPEATED = re.compile(r"Previous line repeated \d+ more times")
 _OPTION = re.compile(r"^  (-\w, )?--\w+")
 _OWN_CLASS = re.compile(
     r"^(?:azureml_inference_server_http|scorehost)(?:\.\w+)*\.(\w+)(?=:|$)")
@@ -80,6 +82,7 @@ class Normaliser:
                 + line[record.end():]
         line = _SCORE_TIME.sub(r"\1 <ms> \2", line)
         line = _ACCESS_DATE.sub(r"[<date> \1]", line)
+        line = _REPEATED.sub("Previous line repeated <n> more times", line)
         line = self._name_pids(line)
         return self.text(_OWN_CLASS.sub(r"<server>.\1", line))
 
@@ -91,14 +94,18 @@ class Normaliser:
         line = re.sub(rf"\b{self.host_pid}\b", "<host>", line)
         for pid in self.worker_pids:
             line = re.sub(rf"\b{pid}\b", "<worker>", line)
-        return re.sub(r"\bpid: ?(\d+)", "pid: <worker>", line)
+        return re.sub(r"\bpid(:? ?)\d+", r"pid\1<worker>", line)
 
     @staticmethod
     def _shorten(line: str) -> str:
         if len(line) <= LONG:
             return line
-        digest = hashlib.sha256(line.encode()).hexdigest()[:16]
-        return f"{line[:80]}... <{len(line)} characters, {digest}>"
+        head = _HEAD.match(line)
+        start = head.end() if head else 0
+        text = line[start:]
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        return (f"{line[:start]}{text[:40]}..."
+                f" <{len(text)} characters, {digest}>")
 
 
 def without_help_text(raw: Iterable[str]) -> Iterable[str]:

@@ -21,6 +21,7 @@ from typing import Any, Union
 
 from . import reference
 from .model import Answer
+from .plays import PLAYS
 from .run import collect_apart
 
 FOLDER = Path(__file__).resolve().parent / "recorded"
@@ -153,14 +154,21 @@ def main() -> int:
     parser.add_argument("--python", default=sys.executable)
     parser.add_argument("--from", dest="source", type=Path,
                         help="answers that differential.collect wrote")
+    parser.add_argument("--play", action="append", default=[],
+                        help="record these anew and keep the others")
     arguments = parser.parse_args()
     minor = reference.minor(arguments.python)
     if arguments.source:
-        answers = json.loads(arguments.source.read_text())
+        answers = json.loads(arguments.source.read_text(encoding="utf-8"))
     else:
         with tempfile.TemporaryDirectory() as folder:
             answers = collect_apart(reference.command(arguments.python),
-                                    Path(folder))
+                                    Path(folder), arguments.play)
+    if arguments.play:
+        known = {name for play in PLAYS for name in play.case_names()}
+        kept = {case: answer for case, answer in load(minor).items()
+                if case in known}
+        answers = {**kept, **answers}
     save(answers, minor)
     print(f"{len(answers)} answers of Python {minor}")
     return 0

@@ -106,6 +106,8 @@ class Host:
         copies: Sequence[str] = (),
         listen: Sequence[str] = ("--host", "127.0.0.1"),
         port: bool = True,
+        address: Union[Address, None] = None,
+        stdout: Union[int, None] = None,
     ) -> None:
         self.folder = folder
         self.app = folder / "app"
@@ -119,12 +121,13 @@ class Host:
         self.ports = [Port(), Port()]
         self.port = self.ports[0].number
         self.health_port = self.ports[1].number
-        self.address: Address = ("127.0.0.1", self.port)
+        self.address: Address = address or ("127.0.0.1", self.port)
         entry = ["--entry_script", Path(script).name] if script else []
         own_port = ["--port", str(self.port)] if port else []
         self.arguments = [*command(), *entry, *own_port, *listen, *map(self._fill, arguments)]
         self.env = self._environment(env or {})
-        self.process = self._start()
+        self._connections: list[Connection] = []
+        self.process = self._start(stdout)
         self._timer = threading.Timer(LIFE_S, self.kill)
         self._timer.daemon = True
         self._timer.start()
@@ -159,7 +162,7 @@ class Host:
                 env.pop(name, None)
         return env
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self, stdout: Union[int, None]) -> subprocess.Popen[bytes]:
         # It must not outlive us, however we end.
         guard = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
         with (
@@ -171,7 +174,7 @@ class Host:
                 cwd=self.app,
                 env=self.env,
                 stdin=subprocess.DEVNULL,
-                stdout=out,
+                stdout=out if stdout is None else stdout,
                 stderr=err,
                 start_new_session=True,
             )
@@ -180,6 +183,7 @@ class Host:
         """Wait until workers have said so often that they are ready, and one serves."""
         until("ready", lambda: not self.is_alive() or self.times_ready() >= times)
         assert self.is_alive(), f"it ended: {self.stdout}\n{self.stderr}"
+        until("serving", lambda: self.ask("GET", "/").status == 200)
         return self
 
     def times_ready(self) -> int:
@@ -194,8 +198,10 @@ class Host:
     # Asking
 
     def connect(self, source: str = "") -> Connection:
-        """Open a connection."""
-        return Connection(self.address, source)
+        """Open a connection; it is closed with the host at the latest."""
+        connection = Connection(self.address, source)
+        self._connections.append(connection)
+        return connection
 
     def raw(self, data: bytes, method: str = "POST") -> Response:
         """Send exact bytes on a connection of their own, and read one response."""
@@ -300,6 +306,14 @@ class Host:
         """What is open in the host, or in a worker."""
         return descriptors(pid or self.pid)
 
+    def sockets(self) -> int:
+        """How many sockets the host has open."""
+        return sum(name.startswith("socket:") for name in self.descriptors())
+
+    def wait_sockets(self, count: int) -> None:
+        """Wait until the host has so many sockets: it has noticed who left."""
+        until(f"{count} sockets", lambda: self.sockets() == count)
+
     def threads(self, pid: int = 0) -> int:
         """How many threads the host has, or a worker."""
         return len(os.listdir(f"/proc/{pid or self.pid}/task"))
@@ -353,6 +367,8 @@ class Host:
     def close(self) -> None:
         """End it and give its ports back."""
         self._timer.cancel()
+        for connection in self._connections:
+            connection.close()
         self.kill()
         for port in self.ports:
             port.close()

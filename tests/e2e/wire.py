@@ -81,7 +81,7 @@ class Connection:
     """One connection, with what was read ahead."""
 
     def __init__(self, address: Address, source: str = "") -> None:
-        self.ahead = b""
+        self.ahead = bytearray()
         if isinstance(address, str):
             self.sock = socket.socket(socket.AF_UNIX)
             self.sock.settimeout(PATIENCE_S)
@@ -132,17 +132,21 @@ class Connection:
         """A line without its end, which is CRLF and nothing else."""
         while b"\n" not in self.ahead:
             if not self._more():
-                raise Closed(f"the connection ended after {self.ahead!r}")
-        line, _, self.ahead = self.ahead.partition(b"\n")
-        assert line.endswith(b"\r") and line.count(b"\r") == 1, line
-        return line[:-1]
+                raise Closed(f"the connection ended after {bytes(self.ahead)!r}")
+        line = self._take(self.ahead.index(b"\n") + 1)
+        assert line.endswith(b"\r\n") and line.count(b"\r") == 1, line
+        return line[:-2]
+
+    def _take(self, count: int) -> bytes:
+        data = bytes(self.ahead[:count])
+        del self.ahead[:count]
+        return data
 
     def _exactly(self, count: int, so_far: bytes = b"") -> bytes:
         while len(self.ahead) < count:
             if not self._more():
                 raise Broken(f"{count - len(self.ahead)} bytes are missing", so_far + self.ahead)
-        data, self.ahead = self.ahead[:count], self.ahead[count:]
-        return data
+        return self._take(count)
 
     def _head(self) -> Response:
         line = self._line()
@@ -211,8 +215,7 @@ class Connection:
         """Read all that comes until the server closes."""
         while self._more():
             pass
-        data, self.ahead = self.ahead, b""
-        return data
+        return self._take(len(self.ahead))
 
     def is_closed(self) -> bool:
         """Wait for the server to close; True when it says nothing before that."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from typing import Any
 
 from scorehost import script
 from scorehost.settings import Settings
+
+_FORGOTTEN = ("azureml", "inference_schema")
 
 
 @dataclass
@@ -58,6 +61,8 @@ def settings_for(root: Path, entry: str = "score.py", **fields: Any) -> Settings
 
 def load(root: Path, source: str, **fields: Any) -> script.Scoring:
     """Loads a script from its text; ``init`` and ``run`` are added when missing."""
+    for name in [name for name in sys.modules if name.startswith(_FORGOTTEN)]:
+        del sys.modules[name]  # what another test decorated is not ours
     source = textwrap.dedent(source)
     if "init" not in source:
         source += "\ndef init(): pass\n"
@@ -76,6 +81,8 @@ def logged(name: str = "azmlinfsrv") -> Iterator[list[str]]:
 
     logger, handler = logging.getLogger(name), Collector()
     level = logger.level
+    for child in [name, "azmlinfsrv.swagger", "azmlinfsrv.user_script"]:
+        logging.getLogger(child).disabled = False  # another test may have done that
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     try:

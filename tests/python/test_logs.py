@@ -205,3 +205,11 @@ def test_the_hosts_line_has_the_workers_format(capsys: pytest.CaptureFixture[str
     theirs = capsys.readouterr().out
     assert ours[23:].replace("gunicorn.error", "azmlinfsrv") == theirs[23:]
     assert len(ours[:23]) == len("2026-11-22 07:06:26,123")
+
+
+def test_the_formatter_has_our_form_by_itself() -> None:
+    record = logging.LogRecord("azmlinfsrv", logging.INFO, __file__, 1, "hello", None, None)
+
+    line = logs.AMLLogFormatter().format(record)
+
+    assert line.endswith(f" I [{record.process}] azmlinfsrv - hello")

@@ -183,7 +183,9 @@ NUMPY = {
     "void": (np.array([b"ab"], dtype="V2"), []),
     "day": (np.array(["2020-01-02"], dtype="M8[D]"), [["2020-01-03"], ["x"]]),
     "second": (np.array(["2020-01-02T03:04:05"], dtype="M8[s]"), [["2020-01-02T03:04:05"]]),
-    "timedelta": (np.array([5], dtype="m8[s]"), [["5 seconds"], ["1 days"], ["5"], ["5 s"], ["x s"]]),
+    "timedelta": (np.array([5], dtype="m8[s]"), [
+        ["5 seconds"], ["1 days"], ["5"], ["5 s"], ["x s"],
+    ]),
     "object": (np.array([None, 1.5, {"a": 1}], dtype=object), [[1, "x"]]),
     "struct": (STRUCT, [[{"x": 1, "y": "q"}], [{"x": 1}], [[1, "q"]], [(1, "q")]]),
     "subarray": (np.array([(1, (2,))], dtype=[("x", "i4"), ("y", "f4", (1,))]), []),

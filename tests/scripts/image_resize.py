@@ -24,5 +24,5 @@ def run(request: AMLRequest) -> AMLResponse:
     print(f"{image.format} {image.width}x{image.height} {image.mode}")
     image.thumbnail((size, size))
     out = io.BytesIO()
-    image.convert("RGB").save(out, "PNG")
+    image.convert("RGB").save(out, "PNG", compress_level=0)
     return AMLResponse(out.getvalue(), 200, {"Content-Type": "image/png"})

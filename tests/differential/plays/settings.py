@@ -63,7 +63,9 @@ PLAYS = (
     _config("null", {"SERVICE_NAME": None, "SCORING_TIMEOUT_MS": None}),
     _config("int-forms", {"SCORING_TIMEOUT_MS": " 1_000 "}),
     _config("int-float", {"SCORING_TIMEOUT_MS": 2000.0}),
-    _config("int-bool", {"SCORING_TIMEOUT_MS": True}),
+    # True is 1: a millisecond is too little for a request that scores.
+    simple("config-int-bool", (_TITLE,), files={
+        "config.json": '{"SCORING_TIMEOUT_MS": true}'}),
     _config("bool-forms", {"APP_INSIGHTS_LOG_RESPONSE_ENABLED": "off"}),
     _config("lower-case-keys", {"service_name": "lower"}),
     _config("entry-inside", {"AZUREML_ENTRY_SCRIPT": "other.py",

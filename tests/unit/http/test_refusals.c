@@ -16,6 +16,7 @@
 
 enum {
     BODY_LIMIT = 64 * 1024,
+    MIB = 1024 * 1024,
     TAKEN_BY_0_9 = 1, /* for a status: libmicrohttpd 0.9 lets it through */
 };
 
@@ -83,7 +84,7 @@ static const struct {
       POST "Transfer-Encoding: gzip, chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n",
       0, { 501, 400 } },
     { "identity",
-      POST "Transfer-Encoding: identity\r\n" LEN2 "\r\nab", 0, { 400 } },
+      POST "Transfer-Encoding: identity\r\n" LEN2 "\r\nab", 0, { 400, 501 } },
     { "the coding twice",
       POST CHUNKS CHUNKS "\r\n2\r\nab\r\n0\r\n\r\n", 0, { 400 } },
     { "a coding with a blank inside",
@@ -249,8 +250,8 @@ is_refused(size_t i)
     reply = http_read(fd);
     (void)http_read_to_end(fd);
     (void)close(fd);
-    right = is_right(i, reply.status)
-            && atomic_load(&tiny_counts(tiny)->requests) == through;
+    right = is_right(i, reply.status) &&
+            atomic_load(&tiny_counts(tiny)->requests) == through;
     print_message("%s%s: %u %s\n", right ? "" : "WRONG: ", cases[i].why,
                   reply.status, reply.body);
     http_reply_finish(&reply);
@@ -265,8 +266,8 @@ test_refused(void **state)
 
     (void)state;
     for (size_t i = 0; i < CASES; i++) {
-        if (!(is_lenient && cases[i].statuses[2] == TAKEN_BY_0_9)
-            && !is_refused(i)) {
+        if (!(is_lenient && cases[i].statuses[2] == TAKEN_BY_0_9) &&
+            !is_refused(i)) {
             wrong++;
         }
     }
@@ -302,7 +303,7 @@ test_cut_off(void **state)
 static unsigned
 ask_sized(size_t target_len, size_t value_len, int fields)
 {
-    char *text = calloc(1, target_len + value_len + 4096 + 16 * 1024);
+    char *text = calloc(1, target_len + value_len + 20000);
     size_t at;
     unsigned status;
 
@@ -373,13 +374,13 @@ test_too_large(void **state)
 static void
 test_endless(void **state)
 {
-    char *bytes = calloc(1, 1024 * 1024);
+    char *bytes = calloc(1, MIB);
     int fd = http_connect(tiny_port(tiny));
     size_t count = 0;
 
     (void)state;
     assert_true(http_say(fd, POST CHUNKS "\r\n7fffffff\r\n"));
-    while (count < 64 && http_send(fd, bytes, 1024 * 1024)) {
+    while (count < 64 && http_send(fd, bytes, MIB)) {
         count++;
     }
     assert_in_range(count, 7, 30);
@@ -412,10 +413,10 @@ static void
 test_chunk_extension(void **state)
 {
     char body[64] = "";
-    unsigned status = http_ask(
-        tiny_port(tiny),
-        POST CHUNKS "\r\n3;x=y\r\nabc\r\n2\r\nde\r\n0;z\r\n\r\n", body,
-        sizeof(body));
+    unsigned status =
+        http_ask(tiny_port(tiny),
+                 POST CHUNKS "\r\n3;x=y\r\nabc\r\n2\r\nde\r\n0;z\r\n\r\n",
+                 body, sizeof(body));
 
     (void)state;
     if (status == 200) {

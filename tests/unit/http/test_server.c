@@ -187,9 +187,8 @@ test_split_anywhere(void **state)
     for (size_t cut = 1; cut + 1 < sizeof(pair); cut++) {
         assert_true(http_send(fd, pair, cut));
         /* Another connection's reply comes after the first part was read. */
-        assert_int_equal(http_ask(tiny_port(tiny),
-                                  "GET / HTTP/1.0\r\n\r\n", NULL, 0),
-                         200);
+        assert_int_equal(
+            http_ask(tiny_port(tiny), "GET / HTTP/1.0\r\n\r\n", NULL, 0), 200);
         assert_true(http_send(fd, pair + cut, sizeof(pair) - 1 - cut));
         expect_reply(fd, 200, "abc");
         expect_reply(fd, 200, "def");
@@ -223,7 +222,7 @@ test_head_has_no_body(void **state)
 static void
 test_large_bodies(void **state)
 {
-    size_t length = 3 * 1024 * 1024 + 17;
+    size_t length = (size_t)3 * 1024 * 1024 + 17;
     char *bytes = malloc(length);
     char head[128];
     int fd = http_connect(tiny_port(tiny));
@@ -271,7 +270,7 @@ test_large_reply(void **state)
 static void
 test_large_head(void **state)
 {
-    char *text = calloc(1, 32 * 1024);
+    char *text = calloc(32, 1024);
     size_t at;
     char body[64];
 
@@ -284,8 +283,7 @@ test_large_head(void **state)
         at += (size_t)sprintf(text + at, "Field-%02d: %0140d\r\n", i, i);
     }
     (void)sprintf(text + at, "\r\n");
-    assert_int_equal(http_ask(tiny_port(tiny), text, body, sizeof(body)),
-                     200);
+    assert_int_equal(http_ask(tiny_port(tiny), text, body, sizeof(body)), 200);
     assert_string_equal(body, "GET|/x||HTTP/1.1|100|0");
     free(text);
 }
@@ -355,8 +353,7 @@ test_other_families(void **state)
         expect_reply(fd, 200, cases[0].body);
         (void)close(fd);
     }
-    (void)snprintf(path, sizeof(path), "/tmp/sco-test-%d.sock",
-                   (int)getpid());
+    (void)snprintf(path, sizeof(path), "/tmp/sco-test-%d.sock", (int)getpid());
     tiny_listen_unix(tiny, path);
     fd = http_connect_unix(path);
     assert_true(http_say(fd, cases[1].sent));
@@ -404,9 +401,8 @@ test_later_and_more(void **state)
     assert_true(tiny_wait(&counts->held, 1));
     assert_true(http_say(fd, "POST /echo HTTP/1.1\r\nHost: a\r\n"
                              "Content-Length: 2\r\n\r\nhi"));
-    assert_int_equal(http_ask(tiny_port(tiny), "GET / HTTP/1.0\r\n\r\n", NULL,
-                              0),
-                     200);
+    assert_int_equal(
+        http_ask(tiny_port(tiny), "GET / HTTP/1.0\r\n\r\n", NULL, 0), 200);
     tiny_open(tiny);
     expect_reply(fd, 200, "GET|/later||HTTP/1.1|1|0");
     expect_reply(fd, 200, "hi");

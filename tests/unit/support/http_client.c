@@ -176,8 +176,8 @@ read_body(int fd, struct http_reply *reply)
         length = strtoul(length_text, NULL, 10);
         reply->body_len = read_into(fd, grow_body(reply, length), length);
         reply->is_whole = reply->body_len == length;
-    } else if (reply->status != 204 && reply->status != 304
-               && reply->status >= 200) {
+    } else if (reply->status != 204 && reply->status != 304 &&
+               reply->status >= 200) {
         reply->body_len = read_into(fd, grow_body(reply, HEAD_MAX), HEAD_MAX);
         reply->is_whole = true;
     } else {
@@ -194,8 +194,8 @@ read_reply(int fd, bool has_body)
     reply.head = malloc(HEAD_MAX);
     SCO_CHECK(reply.head != NULL, "memory");
     reply.head[0] = '\0';
-    if (!read_until(fd, reply.head, HEAD_MAX, "\r\n\r\n")
-        || strncmp(reply.head, "HTTP/1.1 ", 9) != 0) {
+    if (!read_until(fd, reply.head, HEAD_MAX, "\r\n\r\n") ||
+        strncmp(reply.head, "HTTP/1.1 ", 9) != 0) {
         (void)grow_body(&reply, 0);
         reply.body[0] = '\0';
         return reply;
@@ -242,6 +242,16 @@ http_read_to_end(int fd)
         count += (size_t)got;
     }
     return count;
+}
+
+unsigned
+http_status(int fd)
+{
+    struct http_reply reply = http_read(fd);
+    unsigned status = reply.is_whole ? reply.status : 0;
+
+    http_reply_finish(&reply);
+    return status;
 }
 
 bool

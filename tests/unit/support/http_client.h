@@ -40,6 +40,9 @@ struct http_reply http_read(int fd);
 /* The same for a reply to HEAD. */
 struct http_reply http_read_head(int fd);
 
+/* Reads one reply; its status alone, 0 when it is not whole. */
+unsigned http_status(int fd);
+
 /* Frees what a reply holds. */
 void http_reply_finish(struct http_reply *reply);
 

@@ -24,8 +24,8 @@ struct tiny_state {
     struct sco_exchange *ex;
     char *body;
     size_t body_len;
-    int step;         /* of a stream */
-    char piece[32];   /* of /drip; "" when there is none */
+    int step;       /* of a stream */
+    char piece[32]; /* of /drip; "" when there is none */
     bool is_dripping;
 };
 
@@ -51,27 +51,33 @@ static char big[TINY_BIG_BYTES];
 
 /* ---- replies ---------------------------------------------------------- */
 
+/* A body that knows whom to tell when it is released. */
+struct block {
+    struct tiny *tiny;
+    char bytes[];
+};
+
 static void
 release_body(void *arg)
 {
-    struct tiny *tiny = *(struct tiny **)arg;
+    struct block *block = arg;
 
-    atomic_fetch_add(&tiny->counts.released, 1);
-    free(arg);
+    atomic_fetch_add(&block->tiny->counts.released, 1);
+    free(block);
 }
 
-/* A block that knows whom to tell when it is released; the bytes follow. */
-static char *
+static struct block *
 make_block(struct tiny *tiny, size_t length)
 {
-    char *block = malloc(sizeof(struct tiny *) + length + 1);
+    struct block *block = malloc(sizeof(*block) + length + 1);
 
-    memcpy(block, &tiny, sizeof(tiny));
+    SCO_CHECK(block != NULL, "memory");
+    block->tiny = tiny;
     return block;
 }
 
 static void
-reply_block(struct sco_exchange *ex, char *block, size_t length)
+reply_block(struct sco_exchange *ex, struct block *block, size_t length)
 {
     struct sco_field type = { SCO_SLICE("Content-Type"),
                               SCO_SLICE("text/plain") };
@@ -79,7 +85,7 @@ reply_block(struct sco_exchange *ex, char *block, size_t length)
         .status = 200,
         .fields = &type,
         .field_count = 1,
-        .body = { block + sizeof(struct tiny *), length },
+        .body = { block->bytes, length },
         .release = release_body,
         .release_arg = block,
         .stream_bytes = -1,
@@ -120,14 +126,13 @@ reply_described(struct tiny_state *state)
 {
     const struct sco_http_head *head = sco_exchange_head(state->ex);
     size_t room = head->path.len + head->query.len + 200;
-    char *block = make_block(state->tiny, room);
-    int length = snprintf(block + sizeof(struct tiny *), room,
-                          "%.*s|%.*s|%.*s|%.*s|%zu|%zu",
-                          (int)head->method.len, head->method.data,
-                          (int)head->path.len, head->path.data,
-                          (int)head->query.len, head->query.data,
-                          (int)head->version.len, head->version.data,
-                          head->field_count, state->body_len);
+    struct block *block = make_block(state->tiny, room);
+    int length =
+        snprintf(block->bytes, room, "%.*s|%.*s|%.*s|%.*s|%zu|%zu",
+                 (int)head->method.len, head->method.data, (int)head->path.len,
+                 head->path.data, (int)head->query.len, head->query.data,
+                 (int)head->version.len, head->version.data, head->field_count,
+                 state->body_len);
 
     reply_block(state->ex, block, (size_t)length);
 }
@@ -142,7 +147,9 @@ put(char *into, size_t max, const char *text)
     if (length > max) {
         length = max;
     }
-    memcpy(into, text, length);
+    for (size_t i = 0; i < length; i++) {
+        into[i] = text[i];
+    }
     return (ssize_t)length;
 }
 
@@ -288,11 +295,10 @@ answer(struct tiny_state *state)
     } else if (asks(head, "/drip")) {
         reply_stream(state, read_drip, -1);
     } else if (asks(head, "/echo")) {
-        char *block = make_block(state->tiny, state->body_len);
+        struct block *block = make_block(state->tiny, state->body_len);
 
         if (state->body_len > 0) {
-            memcpy(block + sizeof(struct tiny *), state->body,
-                   state->body_len);
+            memcpy(block->bytes, state->body, state->body_len);
         }
         reply_block(state->ex, block, state->body_len);
     } else {
@@ -381,7 +387,7 @@ run_task(void *arg)
 static void
 pause_briefly(void)
 {
-    const struct timespec step = { .tv_nsec = WAIT_STEP_MS * 1000000L };
+    const struct timespec step = { .tv_nsec = (long)WAIT_STEP_MS * 1000000L };
 
     (void)nanosleep(&step, NULL);
 }
@@ -406,8 +412,7 @@ open_gate(struct tiny *tiny)
     struct sco_list *at;
 
     while ((at = sco_list_first(&tiny->held)) != NULL) {
-        struct tiny_state *state =
-            SCO_LIST_ENTRY(at, struct tiny_state, link);
+        struct tiny_state *state = SCO_LIST_ENTRY(at, struct tiny_state, link);
 
         let_go(state);
         reply_described(state);
@@ -420,8 +425,7 @@ give_pieces(struct tiny *tiny)
     struct sco_list *at;
 
     while ((at = sco_list_first(&tiny->dripping)) != NULL) {
-        struct tiny_state *state =
-            SCO_LIST_ENTRY(at, struct tiny_state, link);
+        struct tiny_state *state = SCO_LIST_ENTRY(at, struct tiny_state, link);
 
         let_go(state);
         state->is_dripping = false;
@@ -493,7 +497,7 @@ tiny_limits(void)
 {
     return (struct sco_http_limits){
         .max_connections = 1024,
-        .max_body_bytes = 4 * 1024 * 1024,
+        .max_body_bytes = BODY_MAX,
         .head_timeout_ms = 30000,
         .body_timeout_ms = 60000,
         .body_min_bytes_per_s = 0,
@@ -512,11 +516,11 @@ listen_at(const struct sockaddr *address, socklen_t length, uint16_t *port)
         struct sockaddr_un local;
     } bound;
     socklen_t bound_len = sizeof(bound);
-    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC
-                                            | SOCK_NONBLOCK, 0);
+    int fd = socket(address->sa_family,
+                    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-    if (fd < 0 || bind(fd, address, length) != 0 || listen(fd, 512) != 0
-        || getsockname(fd, &bound.any, &bound_len) != 0) {
+    if (fd < 0 || bind(fd, address, length) != 0 || listen(fd, 512) != 0 ||
+        getsockname(fd, &bound.any, &bound_len) != 0) {
         if (fd >= 0) {
             (void)close(fd);
         }
@@ -573,13 +577,12 @@ tiny_start(const struct sco_http_limits *limits)
     listening_fd = listen_at((const struct sockaddr *)&address,
                              sizeof(address), &tiny->port);
     SCO_CHECK(sco_loop_create(&tiny->loop, &err) == SCO_OK, "loop");
-    SCO_CHECK(sco_http_create(tiny->loop, &app, limits, &tiny->http, &err)
-                  == SCO_OK,
+    SCO_CHECK(sco_http_create(tiny->loop, &app, limits, &tiny->http, &err) ==
+                  SCO_OK,
               "sco_http_create");
     take_listener(tiny);
     SCO_CHECK(sco_thread_start("loop", SCO_ROLE_LOOP, loop_body, tiny,
-                               &tiny->thread, &err)
-                  == SCO_OK,
+                               &tiny->thread, &err) == SCO_OK,
               "thread");
     return tiny;
 }
@@ -599,8 +602,8 @@ tiny_listen_v6(struct tiny *tiny)
     };
     uint16_t port = 0;
 
-    listening_fd = listen_at((const struct sockaddr *)&address,
-                             sizeof(address), &port);
+    listening_fd =
+        listen_at((const struct sockaddr *)&address, sizeof(address), &port);
     if (listening_fd < 0) {
         return 0;
     }
@@ -616,8 +619,8 @@ tiny_listen_unix(struct tiny *tiny, const char *path)
 
     (void)unlink(path);
     (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-    listening_fd = listen_at((const struct sockaddr *)&address,
-                             sizeof(address), &port);
+    listening_fd =
+        listen_at((const struct sockaddr *)&address, sizeof(address), &port);
     SCO_CHECK(listening_fd >= 0, "a Unix socket");
     ask_loop(tiny, take_listener);
 }

@@ -31,8 +31,8 @@ struct tiny;
 struct tiny_counts {
     atomic_uint heads, requests, refusals, dones, completes;
     atomic_uint gone_sending, gone_all;
-    atomic_uint held; /* waiting for tiny_open() now */
-    atomic_uint pieces; /* waiting streams now */
+    atomic_uint held;     /* waiting for tiny_open() now */
+    atomic_uint pieces;   /* waiting streams now */
     atomic_uint released; /* bodies and streams */
 };
 

@@ -1,0 +1,176 @@
+"""What the host does when it is told to end, to restart, to grow or to shrink."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+from .conftest import Make
+from .host import Host, state
+from .wire import Closed, request, until
+
+ENDING = [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT]
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_it_ends_with_code_0(host: Make, number: int) -> None:
+    server = host("lab.py", "--worker_count", "2").wait_ready(2)
+    workers = server.workers()
+    begun = time.monotonic()
+    assert server.stop(number) == 0
+    assert time.monotonic() - begun < 3
+    assert all(state(pid) == "" for pid in workers)
+    name = signal.Signals(number).name[3:].lower()
+    said = server.texts("gunicorn.error", "stderr")
+    assert f"Handling signal: {name}" in said
+    assert "Shutting down: Master" in said
+    for pid in workers:
+        assert f"Worker exiting (pid: {pid})" in said
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_what_is_in_hand_is_finished_first(host: Make, number: int) -> None:
+    server = host("lab.py")
+    running = server.gate("hand")
+    queued = [server.do_later("echo", value=at) for at in range(5)]
+    idle = server.connect()
+    idle.send(request("GET", "/")).response("GET")
+    assert not queued[-1].is_answered(0.05)
+    server.notify(number)
+    assert idle.is_closed(), "who waits for nothing is let go"
+    until("no more clients", lambda: not can_connect(server))
+    assert server.is_alive() and not running.is_answered()
+    server.open("hand")
+    response = running.result()
+    assert (response.json, response.get("connection")) == ("hand", "close")
+    assert [later.result().json for later in queued] == list(range(5))
+    assert server.wait() == 0
+
+
+def can_connect(server: Host) -> bool:
+    """Whether the host still listens."""
+    try:
+        server.connect().close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+def test_a_body_that_still_comes_is_waited_for(host: Make) -> None:
+    server = host("lab.py")
+    data = request(body=b'{"do": "echo", "value": 1}')
+    coming = server.later(data[:-5])
+    assert not coming.is_answered(0.1)
+    server.notify(signal.SIGTERM)
+    server.wait_said("Handling signal: term")
+    coming.connection.send(data[-5:])
+    response = coming.result()
+    assert response.status in (200, 503), "answered, one way or the other"
+    assert server.wait() == 0
+
+
+def test_draining_has_an_end(host: Make) -> None:
+    server = host("lab.py", "--drain_timeout_ms", "300")
+    hanging = server.do_later("hang", name="drain")
+    server.wait_at("drain")
+    begun = time.monotonic()
+    assert server.stop() == 0
+    assert 0.25 < time.monotonic() - begun < 5
+    try:
+        assert hanging.result().status in (502, 503)
+    except Closed:
+        pass
+
+
+@pytest.mark.parametrize("second", ENDING)
+def test_a_second_signal_does_not_wait(host: Make, second: int) -> None:
+    server = host("lab.py")
+    server.do_later("hang", name="twice")
+    server.wait_at("twice")
+    server.notify(signal.SIGTERM)
+    server.wait_said("Handling signal: term")
+    begun = time.monotonic()
+    server.notify(second)
+    assert server.wait() == 0
+    assert time.monotonic() - begun < 3
+
+
+def test_hup_restarts_the_workers_and_nobody_notices(host: Make) -> None:
+    server = host("lab.py", "--worker_count", "2").wait_ready(2)
+    old = server.workers()
+    running = server.gate("hup")
+    server.notify(signal.SIGHUP)
+    server.wait_said("Hang up: Master")
+    for number in range(50):
+        assert server.do("echo", value=number).json == number
+    server.open("hup")
+    assert running.result().json == "hup"
+    until("new workers", lambda: not set(server.workers()) & set(old)
+          and server.times_ready() == 4)
+    assert server.do("echo", value=1).json == 1
+    assert "Handling signal: hup" in server.stderr
+
+
+def test_hup_reads_the_script_again(host: Make) -> None:
+    server = host("echo.py")
+    (server.app / "echo.py").write_text("def init(): pass\ndef run(data): return 'new'\n")
+    assert server.post("x").json == {"got": "x"}
+    server.notify(signal.SIGHUP)
+    server.wait_ready(2)
+    until("the new script", lambda: server.post("x").json == "new")
+
+
+def test_hup_with_one_worker_loses_no_request(host: Make) -> None:
+    server = host("lab.py")
+    server.notify(signal.SIGHUP)
+    results = []
+    while server.times_ready() < 2 or len(results) < 20:
+        results.append(server.do("echo", value=1).status)
+    assert set(results) == {200}
+
+
+def test_ttin_and_ttou_add_and_take_one(host: Make) -> None:
+    server = host("lab.py")
+    first = server.workers()
+    server.notify(signal.SIGTTIN)
+    both = server.wait_ready(2).wait_workers(2)
+    gates = [server.gate("a"), server.gate("b")]
+    for name, later in zip("ab", gates):
+        server.open(name)
+        assert later.result().json == name
+    server.notify(signal.SIGTTOU)
+    left = server.wait_workers(1)
+    assert set(left) < set(both) and first[0] in both
+    server.notify(signal.SIGTTOU)
+    server.wait_said("Handling signal: ttou", times=2)
+    assert server.do("echo", value=1).json == 1
+    assert server.workers() == left, "the last one stays"
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGWINCH, signal.SIGPIPE])
+def test_other_signals_do_nothing(host: Make, number: int) -> None:
+    server = host("lab.py")
+    server.notify(number)
+    assert server.do("echo", value=1).json == 1
+    assert server.is_alive()
+
+
+def test_signals_of_the_script_reach_the_script(host: Make) -> None:
+    server = host("signals.py")
+    assert server.post("").json == ["SIGUSR2"]
+
+
+def test_an_interrupt_of_the_terminal_ends_all_in_order(host: Make) -> None:
+    """Ctrl-C goes to the host's group; the workers have groups of their own."""
+    import os
+
+    server = host("lab.py")
+    running = server.gate("ctrl")
+    os.killpg(server.pid, signal.SIGINT)
+    server.wait_said("Handling signal: int")
+    server.open("ctrl")
+    assert running.result().json == "ctrl"
+    assert server.wait() == 0
+    assert "KeyboardInterrupt" not in server.stdout + server.stderr

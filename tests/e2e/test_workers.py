@@ -1,0 +1,443 @@
+"""Workers that crash, hang or are left: who notices, and what they are told."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from .conftest import Make
+from .host import Host, children, state
+from .wire import Connection, request, until
+
+LOST = "The worker process {} while it scored this request. Check the logs for more info."
+
+
+@pytest.fixture
+def lab(host: Make) -> Host:
+    """A host with one worker that does what it is told."""
+    return host("lab.py")
+
+
+# Crashes
+
+
+@pytest.mark.parametrize(
+    ("what", "more", "how", "logged"),
+    [
+        ("segv", {}, "was killed by SIGSEGV", "was sent SIGSEGV!"),
+        ("exit", {"code": 7}, "exited with code 7", "exited with code 7"),
+        ("exit", {"code": 0}, "exited with code 0", ""),
+        ("exit", {"code": 3}, "exited with code 3", "exited with code 3"),
+        ("kill", {"name": "SIGKILL"}, "was killed by SIGKILL",
+         "was sent SIGKILL! Perhaps out of memory?"),
+        ("kill", {"name": "SIGABRT"}, "was killed by SIGABRT", "was sent SIGABRT!"),
+        ("kill", {"name": "SIGTERM"}, "was killed by SIGTERM", "was sent SIGTERM!"),
+    ],
+)
+def test_a_crash_costs_its_own_request_alone(
+    lab: Host, what: str, more: dict[str, object], how: str, logged: str
+) -> None:
+    first = lab.workers()[0]
+    with lab.connect() as kept:
+        response = lab.do(what, **more)
+        assert (response.status, response.message) == (502, LOST.format(how))
+        assert response.get("x-ms-run-function-failed") == "True"
+        assert response.get("x-request-id")
+        assert lab.do("echo", value=1).json == 1
+        assert kept.send(request("GET", "/")).response("GET").status == 200
+    lab.wait_ready(2)
+    second = lab.wait_workers(1)[0]
+    assert second != first and lab.do("pid").json == second
+    if logged:
+        assert f"E [{lab.pid}] gunicorn.error - Worker (pid:{first}) {logged}" in lab.stderr
+
+
+def test_what_waits_behind_a_crash_is_scored_by_the_next_worker(lab: Host) -> None:
+    running = lab.gate("before")
+    crashing = lab.do_later("segv", id="crash")
+    waiting = [lab.do_later("echo", value=number, id=number) for number in range(10)]
+    assert not waiting[-1].is_answered(0.05)
+    lab.open("before")
+    assert running.result().json == "before"
+    assert crashing.result().status == 502
+    assert [later.result().json for later in waiting] == list(range(10))
+    assert lab.scored() == ["crash", *map(str, range(10))]
+
+
+def test_a_worker_killed_from_outside_is_replaced(lab: Host) -> None:
+    first = lab.workers()[0]
+    os.kill(first, signal.SIGKILL)
+    lab.wait_ready(2)
+    assert lab.wait_workers(1) != [first]
+    assert lab.do("echo", value=1).json == 1
+
+
+def test_workers_that_die_again_and_again_are_started_more_slowly(host: Make) -> None:
+    server = host("dies_young.py", wait=False)
+    server.wait_said("worker-backoff", times=2)
+    until("no worker can be had", lambda: server.ask("GET", "/").status == 503)
+    begun = time.monotonic()
+    booted = server.stderr.count("Booting worker")
+    assert booted < 12
+    response = server.post("x")
+    assert response.status == 503 and int(response.get("retry-after") or 0) > 0
+    assert response.message
+    assert time.monotonic() - begun < 1
+    assert server.stop() == 0
+
+
+def test_a_crash_of_one_worker_does_not_touch_the_other(host: Make) -> None:
+    server = host("lab.py", "--worker_count", "2").wait_ready(2)
+    running = server.gate("one")
+    assert server.do("segv").status == 502
+    assert not running.is_answered()
+    server.open("one")
+    assert running.result().json == "one"
+
+
+# Time
+
+
+def timed_out(server: Host, what: str, **more: object) -> None:
+    """Order what takes too long; the answer comes at the limit of 300 ms."""
+    begun = time.monotonic()
+    response = server.do(what, **more)
+    took = time.monotonic() - begun
+    assert (response.status, response.message) == (500, "Scoring timeout after 300 ms")
+    assert response.get("x-ms-run-function-failed") == "True"
+    assert response.get("x-ms-run-fn-exec-ms") is None
+    assert 0.29 < took < 1.2
+
+
+@pytest.fixture
+def hasty(host: Make) -> Host:
+    """A host whose script may take 300 ms."""
+    return host("lab.py", env={"SCORING_TIMEOUT_MS": "300"})
+
+
+@pytest.mark.parametrize("what", ["sleep", "busy"])
+def test_python_that_takes_too_long_is_interrupted(hasty: Host, what: str) -> None:
+    worker = hasty.do("pid").json
+    timed_out(hasty, what, seconds=20)
+    assert hasty.do("pid").json == worker
+    hasty.wait_said(
+        "Script failed to finish execution within the allocated time: 300ms", "stdout")
+    assert hasty.workers() == [worker]
+
+
+def test_a_hang_in_c_is_answered_and_its_worker_replaced(hasty: Host) -> None:
+    worker = hasty.workers()[0]
+    timed_out(hasty, "hang", name="c")
+    begun = time.monotonic()
+    assert hasty.do("echo", value=1).json == 1
+    assert time.monotonic() - begun < 6
+    assert hasty.wait_workers(1) != [worker]
+    hasty.wait_said(f"WORKER TIMEOUT (pid:{worker})")
+    assert state(worker) in ("", "Z")
+
+
+def test_a_late_answer_never_reaches_the_next_caller(hasty: Host) -> None:
+    """The script swallows its interruption and returns when nobody waits any more."""
+    worker = hasty.do("pid").json
+    with hasty.connect() as connection:
+        connection.send(request(
+            body=b'{"do": "stubborn", "name": "late", "seconds": 0.7}'))
+        assert connection.response().status == 500
+        for number in range(5):
+            order = b'{"do": "echo", "value": %d}' % number
+            assert connection.send(request(body=order)).response().json == number
+    assert (hasty.app / "late.caught").exists()
+    assert hasty.do("pid").json == worker
+
+
+def test_what_waits_behind_a_hang_is_scored_in_the_end(hasty: Host) -> None:
+    hanging = hasty.do_later("hang", name="first")
+    hasty.wait_at("first")
+    waiting = [hasty.do_later("echo", value=number, id=number) for number in range(5)]
+    assert hanging.result().status == 500
+    assert [later.result().json for later in waiting] == list(range(5))
+    assert hasty.scored() == list(map(str, range(5)))
+
+
+def test_waiting_does_not_count_as_scoring(hasty: Host) -> None:
+    """The limit is run()'s; a request that had to wait still has all of it."""
+    waiting = [hasty.do_later("sleep", seconds=0.2) for _ in range(4)]
+    assert [later.result().status for later in waiting] == [200] * 4
+
+
+def test_a_timeout_of_the_users_own_is_no_scoring_timeout(host: Make) -> None:
+    server = host("failures.py")
+    for kind in ("timeout", "socket timeout"):
+        response = server.post(kind)
+        assert response.status == 500
+        assert response.message == ("An unexpected error occurred in scoring script. "
+                                    "Check the logs for more info.")
+
+
+def test_the_smaller_of_the_two_limits_counts(host: Make) -> None:
+    server = host("lab.py", env={"WORKER_TIMEOUT": "1"})
+    response = server.do("sleep", seconds=20)
+    assert (response.status, response.message) == (500, "Scoring timeout after 1000 ms")
+
+
+def test_no_limit_at_all(host: Make) -> None:
+    server = host("lab.py", env={"SCORING_TIMEOUT_MS": "0", "WORKER_TIMEOUT": "0"})
+    assert server.do("sleep", seconds=0.2).json == {}
+
+
+def test_health_is_answered_while_every_worker_hangs(host: Make) -> None:
+    server = host("lab.py", "--worker_count", "2").wait_ready(2)
+    hanging = [server.do_later("hang", name=f"h{number}") for number in range(2)]
+    for number in range(2):
+        server.wait_at(f"h{number}")
+    times = []
+    for _ in range(100):
+        begun = time.monotonic()
+        assert server.ask("GET", "/").status == 200
+        times.append(time.monotonic() - begun)
+    assert sorted(times)[90] < 0.02, "milliseconds, also on a busy machine"
+    assert server.ask("GET", "/swagger.json").status == 200
+    assert not any(later.is_answered() for later in hanging)
+
+
+# Clients that leave
+
+
+@pytest.mark.parametrize("leave", ["close", "reset", "half_close"])
+def test_who_leaves_while_queued_is_not_scored(lab: Host, leave: str) -> None:
+    running = lab.gate("busy")
+    sockets = lab.sockets()
+    leaving = [lab.do_later("nothing", id=f"left{number}") for number in range(3)]
+    staying = lab.do_later("nothing", id="stayed")
+    assert not staying.is_answered(0.1)
+    for later in leaving:
+        getattr(later.connection, leave)()
+    lab.wait_sockets(sockets + 1)
+    lab.open("busy")
+    assert running.result().json == "busy"
+    assert staying.result().status == 200
+    assert lab.scored() == ["stayed"]
+
+
+def test_who_leaves_while_queued_does_not_touch_who_runs(lab: Host) -> None:
+    running = lab.gate("run")
+    sockets = lab.sockets()
+    for _ in range(20):
+        lab.do_later("nothing", id="left").connection.reset()
+    lab.wait_sockets(sockets)
+    lab.open("run")
+    assert running.result().json == "run"
+    assert lab.do("echo", value=1).json == 1
+    assert lab.scored() == []
+
+
+def test_a_half_closed_client_whose_request_runs_gets_its_answer(lab: Host) -> None:
+    running = lab.gate("half")
+    running.connection.half_close()
+    assert not running.is_answered(0.1)
+    lab.open("half")
+    response = running.result()
+    assert (response.status, response.json) == (200, "half")
+
+
+def test_a_client_that_sends_and_half_closes_at_once_gets_its_answer(lab: Host) -> None:
+    """As `nc -N` does: nobody is before it, so it does not wait."""
+    for number in range(50):
+        with lab.connect() as connection:
+            connection.send(request(body=b'{"do": "echo", "value": %d}' % number))
+            connection.half_close()
+            assert connection.response().json == number
+            assert connection.is_closed()
+
+
+def test_who_leaves_while_running_lets_the_worker_live(lab: Host) -> None:
+    worker = lab.workers()
+    sockets = lab.sockets()
+    running = lab.gate("gone")
+    running.connection.reset()
+    lab.wait_sockets(sockets)
+    lab.open("gone")
+    assert lab.do("echo", value=1).json == 1
+    assert lab.workers() == worker
+
+
+def test_a_storm_of_leavers_and_then_a_normal_call(lab: Host) -> None:
+    running = lab.gate("storm")
+    sockets = lab.sockets()
+    for round_ in range(10):
+        storm = [lab.do_later("nothing", id="left") for _ in range(30)]
+        for number, later in enumerate(storm):
+            if (number + round_) % 2:
+                later.connection.close()
+            else:
+                later.connection.reset()
+    lab.wait_sockets(sockets)
+    lab.open("storm")
+    assert running.result().json == "storm"
+    assert lab.do("echo", value=1).json == 1
+    assert lab.scored() == []
+
+
+# What a worker is
+
+
+def test_a_worker_as_the_script_sees_it(lab: Host) -> None:
+    told = lab.do("tell", env=["OMP_NUM_THREADS", "AZUREML_ENTRY_SCRIPT"]).json
+    assert told["pid"] == lab.workers()[0] and told["ppid"] == lab.pid
+    assert told["pgid"] == told["pid"], "a process group of its own"
+    assert told["main thread"] is True and told["threads"] == 1
+    assert told["argv"][-len(lab.arguments[3:]):] == lab.arguments[3:]
+    assert told["env"]["AZUREML_ENTRY_SCRIPT"] == str(lab.app / "lab.py")
+    assert int(told["blocked"], 16) == 0
+
+
+def test_a_worker_has_no_descriptor_of_the_hosts(host: Make) -> None:
+    """Neither listeners nor clients, nor what the host was started with."""
+    read, write = os.pipe()
+    os.set_inheritable(read, True)
+    try:
+        server = host("lab.py", wait=False)
+        server.wait_ready()
+        with Connection(server.address) as connection:
+            connection.send(request("GET", "/")).response("GET")
+            fds = server.do("tell").json["fds"]
+    finally:
+        os.close(read)
+        os.close(write)
+    hosts_sockets = {name for name in server.descriptors() if name.startswith("socket:")}
+    assert not hosts_sockets & set(fds.values())
+    assert all(name in ("0", "1", "2") or not value.startswith("pipe:")
+               for name, value in fds.items())
+    assert sum(value.startswith("socket:") for value in fds.values()) <= 1
+    assert len(fds) < 12, fds
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_thread_pools_share_the_processors(host: Make, workers: int) -> None:
+    names = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"]
+    server = host("lab.py", "--worker_count", str(workers))
+    env = server.do("tell", env=names).json["env"]
+    cores = len(os.sched_getaffinity(0))
+    for name in names:
+        assert 1 <= int(env[name]) <= max(1, cores // workers), name
+
+
+def test_thread_pools_that_the_user_sized_stay(host: Make) -> None:
+    server = host("lab.py", env={"OMP_NUM_THREADS": "7"})
+    env = server.do("tell", env=["OMP_NUM_THREADS", "MKL_NUM_THREADS"]).json["env"]
+    assert env["OMP_NUM_THREADS"] == "7" and env["MKL_NUM_THREADS"] != "7"
+
+
+def test_two_workers_share_the_work(host: Make) -> None:
+    server = host("lab.py", "--worker_count", "2").wait_ready(2)
+    waiting = [server.gate("a"), server.gate("b")]
+    queued = server.do_later("echo", value=3)
+    assert not queued.is_answered(0.1)
+    server.open("b")
+    assert waiting[1].result().json == "b"
+    assert queued.result().json == 3
+    server.open("a")
+    assert waiting[0].result().json == "a"
+    assert len(server.workers()) == 2
+
+
+def test_what_was_given_ahead_moves_to_an_idle_worker(host: Make) -> None:
+    """Nobody waits behind a slow request while another worker has nothing to do."""
+    server = host("lab.py", "--worker_count", "2").wait_ready(2)
+    for number in range(200):
+        server.do("echo", value=number)
+    slow = server.gate("slow")
+    quick = [server.do_later("echo", value=number) for number in range(50)]
+    assert [later.result().json for later in quick] == list(range(50))
+    server.open("slow")
+    assert slow.result().json == "slow"
+
+
+# The host
+
+
+def test_nothing_outlives_a_host_that_is_killed(host: Make) -> None:
+    server = host("lab.py", "--worker_count", "2").wait_ready(2)
+    workers = server.workers()
+    server.do_later("hang", name="busy")
+    server.wait_at("busy")
+    server.notify(signal.SIGKILL)
+    server.wait()
+    until("the workers are gone", lambda: all(state(pid) in ("", "Z") for pid in workers))
+    with pytest.raises(ConnectionRefusedError):
+        server.connect()
+
+
+def test_what_a_worker_started_goes_with_it(host: Make) -> None:
+    server = host("starts_program.py")
+    worker = server.workers()[0]
+    program = server.post("start").json
+    assert children(worker) == [program]
+    os.kill(worker, signal.SIGKILL)
+    until("the program is gone", lambda: state(program) in ("", "Z"))
+
+
+def test_a_host_as_first_process_ignores_strays(lab: Host) -> None:
+    """A child that it did not start as a worker ends: nothing happens."""
+    before = lab.workers()
+    assert lab.do("echo", value=1).json == 1
+    assert lab.workers() == before
+
+
+# Kind thread
+
+
+@pytest.fixture(scope="module")
+def threaded(module_host: Make) -> Host:
+    return module_host("lab.py", "--worker_kind", "thread")
+
+
+def test_one_thread_worker_is_pythons_main_thread(threaded: Host) -> None:
+    told = threaded.do("tell").json
+    assert told["pid"] == threaded.pid and told["main thread"] is True
+    assert threaded.workers() == []
+
+
+def test_thread_workers_answer_as_processes_do(threaded: Host) -> None:
+    assert threaded.do("echo", value=[1, "a"]).json == [1, "a"]
+    assert threaded.do("nothing").json == {}
+    assert threaded.do("raise").status == 500
+    assert threaded.do("big", size=1 << 20).status == 200
+    assert threaded.ask("GET", "/score?do=echo&value=x").json == "x"
+    assert "Using worker: thread" in threaded.stderr
+    log = [line for line in threaded.lines() if line.text.startswith("POST /score 200")]
+    assert log and log[0].pid == threaded.pid
+
+
+def test_a_thread_workers_host_answers_while_it_is_busy(threaded: Host) -> None:
+    running = threaded.gate("thread")
+    assert threaded.ask("GET", "/").status == 200
+    threaded.open("thread")
+    assert running.result().json == "thread"
+
+
+def test_a_thread_that_takes_too_long_is_interrupted(host: Make) -> None:
+    server = host("lab.py", "--worker_kind", "thread", env={"SCORING_TIMEOUT_MS": "300"})
+    timed_out(server, "sleep", seconds=3)
+    assert server.do("echo", value=1).json == 1
+    timed_out(server, "busy", seconds=3)
+    assert server.do("echo", value=2).json == 2
+
+
+def test_several_threads_score_at_once(host: Make) -> None:
+    server = host("lab.py", "--worker_kind", "thread", "--worker_count", "2")
+    waiting = [server.gate("a"), server.gate("b")]
+    for name in ("a", "b"):
+        server.open(name)
+    assert sorted(later.result().json for later in waiting) == ["a", "b"]
+    assert server.do("tell").json["main thread"] is False
+    assert server.stop() == 0
+
+
+def test_a_thread_kind_host_ends_cleanly(host: Make) -> None:
+    server = host("lab.py", "--worker_kind", "thread")
+    assert server.do("echo", value=1).json == 1
+    assert server.stop(signal.SIGINT) == 0

@@ -1,0 +1,135 @@
+#include "support/fake_worker.h"
+
+#include <signal.h>
+#include <string.h>
+
+struct fake_crew fake_crew;
+
+static struct fake_worker *
+fake_of(struct sco_worker *worker)
+{
+    return (struct fake_worker *)worker;
+}
+
+static void
+on_ended(void *arg)
+{
+    struct fake_worker *fake = arg;
+
+    sco_worker_gone(&fake->base, &fake->end);
+}
+
+static enum sco_status
+fake_start(struct sco_worker *worker, struct sco_error *err)
+{
+    struct fake_worker *fake = fake_of(worker);
+    enum sco_status status;
+
+    if (fake_crew.failing_starts > 0) {
+        fake_crew.failing_starts--;
+        return sco_fail(err, SCO_INTERNAL, "the test has it fail");
+    }
+    status = sco_child_join(worker->lane, &fake->child, err);
+    if (status != SCO_OK) {
+        return status;
+    }
+    SCO_CHECK(fake_crew.count < FAKE_CREW_MAX, "too many fake workers");
+    worker->pid = (pid_t)(FAKE_FIRST_PID + fake_crew.count);
+    fake->ended.run = on_ended;
+    fake->ended.arg = fake;
+    fake_crew.members[fake_crew.count++] = fake;
+    return SCO_OK;
+}
+
+static void
+fake_interrupt(struct sco_worker *worker)
+{
+    fake_of(worker)->interrupts++;
+}
+
+static void
+fake_kill(struct sco_worker *worker)
+{
+    struct fake_worker *fake = fake_of(worker);
+
+    fake->kills++;
+    if (!fake->is_stubborn) {
+        fake_end(fake, 0, SIGKILL);
+    }
+}
+
+static void
+fake_finish(struct sco_worker *worker)
+{
+    for (size_t i = 0; i < fake_crew.count; i++) {
+        if (fake_crew.members[i] == fake_of(worker)) {
+            fake_crew.members[i] = NULL;
+        }
+    }
+    sco_child_destroy(fake_of(worker)->child);
+}
+
+const struct sco_worker_ops fake_worker_kind = {
+    .name = "fake",
+    .bytes = sizeof(struct fake_worker),
+    .start = fake_start,
+    .interrupt = fake_interrupt,
+    .kill = fake_kill,
+    .finish = fake_finish,
+};
+
+void
+fake_crew_reset(void)
+{
+    fake_crew = (struct fake_crew){ .count = 0 };
+}
+
+void
+fake_ready(struct fake_worker *fake, const struct sco_document *documents,
+           size_t count)
+{
+    SCO_CHECK(sco_child_ready(fake->child, documents, count, NULL) == SCO_OK,
+              "a fake worker's documents");
+}
+
+enum sco_child_event
+fake_take(struct fake_worker *fake)
+{
+    return sco_child_try_next(fake->child, &fake->call, &fake->line);
+}
+
+bool
+fake_took(struct fake_worker *fake, const char *body)
+{
+    return fake_take(fake) == SCO_CHILD_CALL &&
+           sco_slice_equal(fake->call.body, sco_slice_of(body));
+}
+
+void
+fake_reply(struct fake_worker *fake, const char *body)
+{
+    fake_reply_after(fake, body, /* run_ns */ 1000);
+}
+
+void
+fake_reply_after(struct fake_worker *fake, const char *body, uint64_t run_ns)
+{
+    struct sco_reply_head head = { .status = 200,
+                                   .run_ns = run_ns,
+                                   .stream_bytes = -1 };
+    struct sco_sink *sink = sco_child_sink(fake->child);
+
+    sink->ops->reply(sink, &head, (struct sco_slice){ NULL, 0 },
+                     sco_slice_of(body));
+}
+
+void
+fake_end(struct fake_worker *fake, int exit_code, int signal)
+{
+    if (!fake->is_ended) {
+        fake->is_ended = true;
+        fake->end.exit_code = exit_code;
+        fake->end.signal = signal;
+        sco_loop_post(fake->base.setup->loop, &fake->ended);
+    }
+}
