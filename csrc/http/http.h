@@ -20,8 +20,9 @@
  *                         is scored, and nobody is there to be answered)
  *
  * The app replies exactly once with sco_exchange_reply(), from any of them
- * but on_gone and on_done, or later. After a reply from on_head the rest of
- * the body is read and dropped (or the connection closed) without on_body.
+ * but on_done, or later; a reply from on_gone(SCO_GONE_ALL) reaches nobody.
+ * After a reply from on_head the rest of the body is read and dropped (or the
+ * connection closed) without on_body.
  *
  * The front end works in the hook before the loop sleeps. Hooks that were
  * added before sco_http_create() run before it: replies that are given there,

@@ -33,6 +33,7 @@ _COOKIE_DATE = re.compile(r"Expires=\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT")
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 _FRAME = re.compile(r'^  File "([^"]*)", line \d+')
 _MARKERS = re.compile(r"^[ ~^]+$")
+_PID = re.compile(r"(\bpid:? ?|Listening at: .* \()(\d+)")
 _HEAD = re.compile(r"<time> \w \[<\w+>\] ")
 _REPEATED = re.compile(r"Previous line repeated \d+ more times")
 _OPTION = re.compile(r"^  (-\w, )?--\w+")
@@ -46,11 +47,10 @@ class Normaliser:
 
     def __init__(self, app: Path, host_pid: int, ports: dict[str, int]) -> None:
         self.host_pid = str(host_pid)
-        self.worker_pids: set[str] = set()
         self.app = str(app)
         self._plain = [(self.app, "<dir>"), (str(app.parent), "<home>")]
         self._patterns = [
-            (re.compile(rf"(?<![\d.]){port}(?!\d)"), f"<{name}>")
+            (re.compile(rf"(?<![\w.-]){port}(?![\w-])"), f"<{name}>")
             for name, port in ports.items()]
         self._patterns += [
             (re.compile(r"/[^\s'\":]*/(?:azureml_inference_server_http|scorehost)"
@@ -77,24 +77,22 @@ class Normaliser:
     def _line(self, line: str) -> str:
         record = _RECORD.match(line)
         if record:
-            self._learn(record.group(2))
-            line = f"<time> {record.group(1)} [{record.group(2)}] " \
-                + line[record.end():]
+            line = (f"<time> {record.group(1)} [{self._role(record.group(2))}] "
+                    + line[record.end():])
         line = _SCORE_TIME.sub(r"\1 <ms> \2", line)
         line = _ACCESS_DATE.sub(r"[<date> \1]", line)
         line = _REPEATED.sub("Previous line repeated <n> more times", line)
         line = self._name_pids(line)
         return self.text(_OWN_CLASS.sub(r"<server>.\1", line))
 
-    def _learn(self, pid: str) -> None:
-        if pid != self.host_pid:
-            self.worker_pids.add(pid)
+    def _role(self, pid: str) -> str:
+        return "<host>" if pid == self.host_pid else "<worker>"
 
     def _name_pids(self, line: str) -> str:
-        line = re.sub(rf"\b{self.host_pid}\b", "<host>", line)
-        for pid in self.worker_pids:
-            line = re.sub(rf"\b{pid}\b", "<worker>", line)
-        return re.sub(r"\bpid(:? ?)\d+", r"pid\1<worker>", line)
+        # Only where a process id is meant: elsewhere a small one could be
+        # any number.
+        return _PID.sub(lambda found: found.group(1)
+                        + self._role(found.group(2)), line)
 
     @staticmethod
     def _shorten(line: str) -> str:

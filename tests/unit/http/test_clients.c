@@ -228,6 +228,34 @@ test_half_closed_late(void **state)
     (void)close(fd);
 }
 
+/* The app answers from on_gone: the client leaves together with its request,
+ * while it is awake, or when it has been suspended. */
+static void
+test_answered_leaving(void **state)
+{
+    struct tiny_counts *counts = start(NEVER_MS, NEVER_MS, NEVER_MS, 0);
+    const struct timespec asleep = { .tv_nsec = 60 * 1000000L };
+
+    (void)state;
+    for (int i = 0; i < 30; i++) {
+        int fd = http_connect(tiny_port(tiny));
+
+        assert_true(http_say(fd, "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n"));
+        if (i % 10 != 0) {
+            assert_true(tiny_wait(&counts->held, 1));
+        }
+        if (i % 10 == 5) {
+            (void)nanosleep(&asleep, NULL);
+        }
+        (void)shutdown(fd, SHUT_WR);
+        assert_int_equal(http_status(fd), 499);
+        assert_true(http_is_closed(fd));
+        (void)close(fd);
+    }
+    assert_true(tiny_wait(&counts->completes, 30));
+    assert_true(tiny_wait_connections(tiny, 0));
+}
+
 /* Nothing is outstanding: the connection ends with its client. */
 static void
 test_half_closed_idle(void **state)
@@ -451,6 +479,7 @@ main(void)
         cmocka_unit_test_teardown(test_slow_reader, stop),
         cmocka_unit_test_teardown(test_half_closed, stop),
         cmocka_unit_test_teardown(test_half_closed_late, stop),
+        cmocka_unit_test_teardown(test_answered_leaving, stop),
         cmocka_unit_test_teardown(test_half_closed_idle, stop),
         cmocka_unit_test_teardown(test_dead, stop),
         cmocka_unit_test_teardown(test_dead_stream, stop),

@@ -313,7 +313,8 @@ on_request(void *arg, struct sco_exchange *ex)
     struct tiny_state *state = state_of(tiny, ex);
 
     atomic_fetch_add(&tiny->counts.requests, 1);
-    if (asks(sco_exchange_head(ex), "/later")) {
+    if (asks(sco_exchange_head(ex), "/later") ||
+        asks(sco_exchange_head(ex), "/wait")) {
         sco_list_push(&tiny->held, &state->link);
         atomic_fetch_add(&tiny->counts.held, 1);
         return;
@@ -334,17 +335,6 @@ on_refused(void *arg, struct sco_exchange *ex,
     reply_text(ex, status, message, /* closes */ true);
 }
 
-static void
-on_gone(void *arg, struct sco_exchange *ex, enum sco_gone how)
-{
-    struct tiny *tiny = arg;
-
-    (void)ex;
-    atomic_fetch_add(how == SCO_GONE_ALL ? &tiny->counts.gone_all
-                                         : &tiny->counts.gone_sending,
-                     1);
-}
-
 /* Takes an exchange out of the list that it waits in. */
 static void
 let_go(struct tiny_state *state)
@@ -356,6 +346,21 @@ let_go(struct tiny_state *state)
     atomic_fetch_sub(state->is_dripping ? &state->tiny->counts.pieces
                                         : &state->tiny->counts.held,
                      1);
+}
+
+static void
+on_gone(void *arg, struct sco_exchange *ex, enum sco_gone how)
+{
+    struct tiny *tiny = arg;
+    struct tiny_state *state = state_of(tiny, ex);
+
+    atomic_fetch_add(how == SCO_GONE_ALL ? &tiny->counts.gone_all
+                                         : &tiny->counts.gone_sending,
+                     1);
+    if (asks(sco_exchange_head(ex), "/wait") && how == SCO_GONE_SENDING) {
+        let_go(state);
+        reply_text(ex, 499, "left", /* closes */ true);
+    }
 }
 
 static void

@@ -8,6 +8,7 @@
  *     /drip    a piece for each tiny_more(), "end" ends it
  *     /sized   11 bytes, in a stream of known length
  *     /broken  one piece, then the stream fails
+ *     /wait    as /later, but 499 at once when the client leaves
  *
  * and everything else with a line that says what was asked:
  * "METHOD|path|query|version|fields|body bytes".

@@ -1,0 +1,138 @@
+"""Scripts as users write them, with the real packages."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy
+import pytest
+from PIL import Image
+
+from .conftest import Make
+from .host import SHARED_SCRIPTS, Host
+from .wire import request
+
+JSON = ("Content-Type", "application/json")
+
+
+@pytest.fixture(scope="module")
+def iris(module_host: Make, tmp_path_factory: pytest.TempPathFactory) -> Host:
+    folder = tmp_path_factory.mktemp("iris")
+    train = SHARED_SCRIPTS / "sklearn_iris" / "train.py"
+    subprocess.run([sys.executable, str(train), str(folder)], check=True, timeout=60,
+                   capture_output=True)
+    return module_host("", "--entry_script", "score.py", "--model_dir", str(folder),
+                       "--worker_count", "2", copies=["sklearn_iris"])
+
+
+def test_a_scikit_learn_model(iris: Host) -> None:
+    response = iris.post('{"data": [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]}')
+    assert response.status == 200
+    assert response.json["species"] == ["setosa", "virginica"]
+    assert all(0.5 < value <= 1 for value in response.json["probability"])
+
+
+def test_the_model_gives_the_same_answer_a_thousand_times(iris: Host) -> None:
+    data = request(body=b'{"data": [[5.1, 3.5, 1.4, 0.2]]}')
+    with iris.connect() as connection:
+        connection.send(data * 500)
+        bodies = {connection.response().body for _ in range(500)}
+    assert len(bodies) == 1
+
+
+def test_a_bad_row_costs_its_own_request(iris: Host) -> None:
+    assert iris.post('{"data": [[1, 2]]}').status == 500
+    assert iris.post('{"data": "text"}').status == 500
+    assert iris.post('{"data": [[5.1, 3.5, 1.4, 0.2]]}').status == 200
+
+
+def test_a_model_that_is_fitted_in_init(host: Make) -> None:
+    server = host("sklearn_fitted.py")
+    assert server.times_ready() == 1
+
+
+def test_an_image_there_and_back(host: Make) -> None:
+    server = host("image_resize.py")
+    image = Image.new("RGB", (64, 32), (200, 10, 10))
+    sent = io.BytesIO()
+    image.save(sent, "PNG")
+    response = server.ask("POST", "/score?size=16", sent.getvalue(),
+                          [("Content-Type", "image/png")])
+    assert (response.status, response.get("content-type")) == (200, "image/png")
+    thumbnail = Image.open(io.BytesIO(response.body))
+    assert (thumbnail.size, thumbnail.getpixel((3, 3))) == ((16, 8), (200, 10, 10))
+    response = server.post(b"no image")
+    assert (response.status, response.body) == (400, b"not an image")
+
+
+def test_an_image_uploaded_with_a_form(host: Make) -> None:
+    server = host("image_base64.py")
+    image = io.BytesIO()
+    Image.new("L", (4, 4), 128).save(image, "PNG")
+    body = json.dumps({"image": base64.b64encode(image.getvalue()).decode()})
+    assert server.post(body).status in (200, 500)
+
+
+def test_numpy_by_schema(host: Make) -> None:
+    server = host("schema_numpy.py")
+    response = server.post('{"data": [[1, 2, 3], [4, 5, 6]]}', JSON)
+    assert (response.status, response.json) == (200, [6.0, 15.0])
+    assert server.texts("azmlinfsrv.print")[-1] == "ndarray float64 (2, 3)"
+    assert server.post('{"data": [1, 2]}', JSON).status == 500
+    document = server.ask("GET", "/swagger.json?version=3").json
+    data = document["components"]["schemas"]["ServiceInput"]["properties"]["data"]
+    assert data["format"] == "numpy.ndarray"
+
+
+def test_a_large_array_by_schema(host: Make) -> None:
+    server = host("schema_numpy.py")
+    rows = numpy.arange(300_000, dtype=float).reshape(-1, 3)
+    response = server.post(json.dumps({"data": rows.tolist()}), JSON)
+    assert response.json == rows.sum(axis=1).tolist()
+
+
+def test_pandas_by_schema(host: Make) -> None:
+    server = host("schema_pandas.py")
+    rows = [{"age": 1, "city": "Oslo", "income": 2.5}, {"age": 3, "city": "Lima", "income": 1}]
+    response = server.post(json.dumps({"data": rows, "factor": 2.0}), JSON, ("X-Tenant", "t"))
+    assert (response.status, response.json) == (
+        200, {"scores": [7.0, 8.0], "rows": 2, "tenant": "t"})
+
+
+def test_a_frame_made_by_hand(host: Make) -> None:
+    server = host("frames.py")
+    rows = [{"shop": "a", "amount": 1}, {"shop": "b", "amount": 2}, {"shop": "a", "amount": 3}]
+    assert server.post(json.dumps({"rows": rows})).json == {"a": 4.0, "b": 2.0}
+    records = server.post(json.dumps({"rows": rows, "return": "records"})).json
+    assert records[0] == {"shop": "a", "amount": 1, "double": 2}
+
+
+@pytest.mark.parametrize("kind", ["process", "thread"])
+def test_numpy_in_both_kinds_of_workers(host: Make, kind: str) -> None:
+    server = host("schema_numpy.py", "--worker_kind", kind)
+    for _ in range(3):
+        assert server.post('{"data": [[1, 2, 3]]}', JSON).json == [6.0]
+    assert server.stop() == 0
+
+
+def test_programs_and_processes_of_the_scripts_own(host: Make) -> None:
+    server = host("own_process.py")
+    assert "the program says 42" in server.texts("azmlinfsrv.print")
+    assert server.post('{"lines": ["b", "a"]}').json == ["a", "b"]
+    assert server.post('{"numbers": [-1, 2]}').json == [1, 2]
+
+
+def test_threads_of_the_scripts_own(host: Make) -> None:
+    server = host("own_threads.py")
+    assert server.post("{}").status in (200, 500)
+    assert server.stop() == 0
+
+
+def test_a_data_base_beside_the_model(host: Make, tmp_path: Path) -> None:
+    server = host("sqlite_features.py", "--model_dir", str(tmp_path))
+    assert server.times_ready() == 1
