@@ -65,14 +65,6 @@ $(STAMPS)/test-packages: pyproject.toml | build/stamps/system-test
 	@$(call venv,test lint)
 	@mkdir -p $(@D) && touch $@ $(STAMPS)/packages
 
-# The real inference-schema, beside the environment: in it, it would stand
-# before our shim of it. A test that compares the two is given both.
-$(STAMPS)/inference-schema: | $(STAMPS)/test-packages
-	@$(SAY) "installing from PyPI: inference-schema (for a test)"
-	@$(BIN)/python -m pip -q --disable-pip-version-check install \
-	    --target $(VENV)/inference-schema inference-schema
-	@touch $@
-
 $(STAMPS)/installed: $(SOURCES) | $(STAMPS)/packages
 	@$(SAY) "building scorehost and installing it in $(VENV)"
 	@$(BIN)/python -m pip -q --disable-pip-version-check install \
@@ -156,10 +148,7 @@ test-c-%: $(STAMPS)/test-packages
 # The package alone; the real program on loopback; the real program against
 # what Microsoft's server answered.
 .PHONY: test-package
-test-package: $(STAMPS)/test-packages $(STAMPS)/installed $(STAMPS)/inference-schema
-	@$(SAY) "the shim beside the real inference-schema, $$($(BIN)/python -V)"
-	@PYTHONPATH=$(VENV)/inference-schema \
-	    $(BIN)/python -m pytest -q --timeout=300 tests/python/test_schema.py
+test-package: $(STAMPS)/test-packages $(STAMPS)/installed
 	@for folder in python e2e differential; do \
 	    $(SAY) "tests/$$folder, $$($(BIN)/python -V)"; \
 	    $(BIN)/python -m pytest -q --timeout=300 tests/$$folder; \

@@ -89,7 +89,6 @@ stop_deployment(struct host *host)
     }
 }
 
-/* Draining is over when nobody is connected any more. */
 static bool
 on_turn(void *arg, uint64_t now_ns)
 {
@@ -98,13 +97,25 @@ on_turn(void *arg, uint64_t now_ns)
 
     (void)now_ns;
     sco_lines_flush(&host->visits.lines);
-    if (host->draining && !host->stopping &&
-        sco_http_connections(host->http) == 0 &&
-        sco_deployment_busy(host->deployment) == 0) {
-        stop_deployment(host);
-        more = true;
-    }
     return more;
+}
+
+/* Draining is over when nobody is connected any more. Asked at the end of a
+ * turn, when the front end has let go of those who left in it: nothing may
+ * come to wake the loop for another one. */
+static bool
+on_turn_end(void *arg, uint64_t now_ns)
+{
+    struct host *host = arg;
+
+    (void)now_ns;
+    if (!host->draining || host->stopping ||
+        sco_http_connections(host->http) > 0 ||
+        sco_deployment_busy(host->deployment) > 0) {
+        return false;
+    }
+    stop_deployment(host);
+    return true;
 }
 
 /* Workers were killed and are still there. A thread that does not come back
@@ -334,6 +345,9 @@ make_all(struct host *host, struct sco_error *err)
          * and logs is there when the replies are sent. */
         sco_loop_hook(host->loop, on_turn, host);
         status = make_front(host, err);
+    }
+    if (status == SCO_OK) {
+        sco_loop_hook(host->loop, on_turn_end, host);
     }
     return status;
 }

@@ -25,6 +25,7 @@ struct sco_identity {
     bool has_trace;
     bool used_legacy; /* the deprecated header was sent */
     char made[SCO_UUID_CHARS + 1];
+    char joined[3][SCO_ID_MAX]; /* of a header that was sent twice */
 };
 
 /* Reads the ids out of a request's fields and makes what is missing.

@@ -39,6 +39,39 @@ sco_lines_warn(struct sco_lines *lines, struct sco_slice text)
     emit(lines, SCO_LOG_WARNING, "azmlinfsrv", 0);
 }
 
+/* Appends a byte of the client's: `escaped` with a backslash, latin-1 as
+ * UTF-8, since a log is text for whoever reads it. */
+static void
+add_byte(struct sco_text *line, char byte, char escaped)
+{
+    unsigned char code = (unsigned char)byte;
+
+    if (byte == escaped) {
+        sco_text_add_char(line, '\\');
+    }
+    if (code >= 0x80) {
+        sco_text_add_char(line, (char)(0xc0 | code >> 6));
+        byte = (char)(0x80 | (code & 0x3f));
+    }
+    sco_text_add_char(line, byte);
+}
+
+/* Appends bytes of the client's; the usual ones in one piece. */
+static void
+add_bytes(struct sco_text *line, struct sco_slice bytes, char escaped)
+{
+    size_t plain = 0;
+
+    while (plain < bytes.len && bytes.data[plain] > 0 &&
+           bytes.data[plain] != escaped) {
+        plain++;
+    }
+    sco_text_add(line, (struct sco_slice){ bytes.data, plain });
+    for (size_t i = plain; i < bytes.len; i++) {
+        add_byte(line, bytes.data[i], escaped);
+    }
+}
+
 void
 sco_lines_score(struct sco_lines *lines, const struct sco_line_facts *facts)
 {
@@ -53,7 +86,7 @@ sco_lines_score(struct sco_lines *lines, const struct sco_line_facts *facts)
     sco_text_add(line, facts->head->path);
     if (facts->head->query.len > 0) {
         sco_text_add_char(line, '?');
-        sco_text_add(line, facts->head->query);
+        add_bytes(line, facts->head->query, /* escaped */ '\0');
     }
     sco_text_add_char(line, ' ');
     sco_text_add_number(line, facts->status);
@@ -93,12 +126,7 @@ add_quoted(struct sco_text *line, const struct sco_http_head *head,
         value = SCO_SLICE("-");
     }
     sco_text_add(line, SCO_SLICE(" \""));
-    for (size_t i = 0; i < value.len; i++) {
-        if (value.data[i] == '"') {
-            sco_text_add_char(line, '\\');
-        }
-        sco_text_add_char(line, value.data[i]);
-    }
+    add_bytes(line, value, '"');
     sco_text_add_char(line, '"');
 }
 
@@ -179,7 +207,7 @@ sco_lines_access(struct sco_lines *lines, const struct sco_line_facts *facts)
     sco_text_add(line, SCO_SLICE(" \""));
     sco_text_add(line, head->method);
     sco_text_add_char(line, ' ');
-    sco_text_add(line, head->target);
+    add_bytes(line, head->target, '"');
     sco_text_add_char(line, ' ');
     sco_text_add(line, head->version);
     sco_text_add(line, SCO_SLICE("\" "));

@@ -41,7 +41,7 @@ split(const char *where, struct place *out, struct sco_error *err)
     const char *from = where;
     const char *to = colon;
 
-    if (colon == NULL) {
+    if (colon == NULL || colon[1] == '\0') {
         return sco_fail(err, SCO_INVALID, "'%s' has no port", where);
     }
     if (*from == '[' && to > from && to[-1] == ']') {

@@ -18,6 +18,9 @@ enum method {
 static const struct sco_slice not_found = SCO_SLICE_INIT(
     "The requested URL was not found on the server. If you entered the URL "
     "manually please check your spelling and try again.");
+static const struct sco_slice deprecated = SCO_SLICE_INIT(
+    "x-ms-request-id header has been deprecated and will be removed from "
+    "future versions of the server. Please use x-ms-client-request-id.");
 static const struct sco_slice html =
     SCO_SLICE_INIT("text/html; charset=utf-8");
 
@@ -215,7 +218,9 @@ is_allowed(enum visit_route route, enum method method)
 static void
 send_route(struct visit *visit, enum method method)
 {
-    if (method == METHOD_OPTIONS && visit->route != VISIT_SCORE) {
+    if (method == METHOD_OPTIONS
+        && (visit->route == VISIT_HEALTH || visit->route == VISIT_SWAGGER)) {
+        visit->is_plumbing = true;
         send_options(visit);
         return;
     }
@@ -224,6 +229,7 @@ send_route(struct visit *visit, enum method method)
         begin_score(visit, method);
         return;
     case VISIT_HEALTH:
+        visit->is_plumbing = true;
         send_health(visit);
         return;
     case VISIT_SWAGGER:
@@ -252,18 +258,18 @@ pipeline_head(void *arg, struct sco_exchange *ex,
                                     : SCO_SLICE("HEAD, GET, OPTIONS"));
         return;
     }
+    if (visit->route == VISIT_NOWHERE) {
+        visit_send_message(visit, 404, not_found);
+        return;
+    }
+    if (visit->ids.used_legacy) {
+        sco_lines_warn(&visit->host->lines, deprecated);
+    }
     if (too_long != NULL) {
         visit_send_message(visit, 431, sco_slice_of(too_long));
         return;
     }
-    visit->is_matched = visit->route != VISIT_NOWHERE;
-    if (visit->is_matched && visit->ids.used_legacy) {
-        sco_lines_warn(&visit->host->lines,
-                       SCO_SLICE("x-ms-request-id header has been deprecated "
-                                 "and will be removed from future versions "
-                                 "of the server. Please use "
-                                 "x-ms-client-request-id."));
-    }
+    visit->is_matched = true;
     send_route(visit, method);
 }
 

@@ -130,7 +130,7 @@ write_lines(struct visit *visit, const struct visit_reply *reply)
         .pid = visit->pid,
     };
 
-    if (visit->is_matched &&
+    if (visit->is_matched && !visit->is_plumbing &&
         (visit->route == VISIT_SCORE || visit->route == VISIT_SWAGGER)) {
         sco_lines_score(&visit->host->lines, &facts);
     }
@@ -161,7 +161,7 @@ visit_send(struct visit *visit, const struct visit_reply *reply)
     if (reply->type.len > 0) {
         add(&fields, SCO_SLICE("Content-Type"), reply->type);
     }
-    if (!reply->no_failed) {
+    if (!reply->no_failed && !visit->is_plumbing) {
         add(&fields, SCO_SLICE("x-ms-run-function-failed"),
             reply->failed ? SCO_SLICE("True") : SCO_SLICE("False"));
     }

@@ -50,6 +50,7 @@ struct visit {
     enum visit_route route;
     bool is_matched; /* route and method have a handler: ids, CORS, lines */
     bool is_general; /* not a plain POST */
+    bool is_plumbing; /* a probe or an automatic OPTIONS: nothing was run */
     bool replied;
     bool streams;
     unsigned status;

@@ -187,9 +187,11 @@ sco_exchange_state(struct sco_exchange *ex)
     return (char *)ex->connection + state_offset();
 }
 
-/* Makes the record of a connection, which no list has yet. */
+/* Makes the record of a connection, which no list has yet. The server's
+ * address is the one listened at, as WSGI's SERVER_NAME has it. */
 static struct sco_connection *
-connection_create(struct sco_http *http, int fd, const union address *peer)
+connection_create(struct sco_http *http, int fd, int listening_fd,
+                  const union address *peer)
 {
     struct sco_connection *connection =
         calloc(1, state_offset() + http->app.state_bytes);
@@ -209,7 +211,7 @@ connection_create(struct sco_http *http, int fd, const union address *peer)
     sco_list_init(&connection->exchange.link);
     keep_address(peer, connection->address);
     show_address(peer, connection->peer_host, &connection->peer_port);
-    if (getsockname(fd, &server.any, &length) == 0) {
+    if (getsockname(listening_fd, &server.any, &length) == 0) {
         show_address(&server, connection->server_host,
                      &connection->server_port);
     }
@@ -232,10 +234,11 @@ sco_connection_destroy(struct sco_connection *connection)
 
 /* Gives an accepted socket to the daemon, or closes it. */
 static void
-take_connection(struct sco_http *http, int fd, const union address *peer,
-                socklen_t length)
+take_connection(struct sco_http *http, int fd, int listening_fd,
+                const union address *peer, socklen_t length)
 {
-    struct sco_connection *connection = connection_create(http, fd, peer);
+    struct sco_connection *connection =
+        connection_create(http, fd, listening_fd, peer);
 
     if (connection == NULL || address_is_full(http, connection)) {
         sco_connection_destroy(connection);
@@ -271,7 +274,7 @@ accept_one(struct sco_http *http, int listening_fd)
         }
         return errno == EINTR || errno == ECONNABORTED;
     }
-    take_connection(http, fd, &peer, length);
+    take_connection(http, fd, listening_fd, &peer, length);
     return true;
 }
 

@@ -170,7 +170,9 @@ def _body(
     if method == "HEAD":
         _close(items)
         items = iter(())
-    return headers, Stream(items)
+    stream = Stream(items)
+    stream.peek()  # a stream that fails at once is an error, not a broken answer
+    return headers, stream
 
 
 class _Nothing:
@@ -265,6 +267,7 @@ def failed(exc: BaseException, timeout_ms: int) -> reply.Reply:
     aborted = _aborted(exc)
     if aborted is not None:
         return aborted
+    log.debug("Run function exception caught")
     log.error("Encountered Exception: %s", chained(exc))
     return reply.message(500, reply.SCRIPT_FAILED, reply.FAILED)
 

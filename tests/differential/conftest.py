@@ -40,6 +40,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if ONE_PROCESS and matches(_case_of(item), _PROCESS_ENDS):
             item.add_marker(pytest.mark.skip(
                 reason="ends the server, of which the worker is a thread"))
+        if ONE_PROCESS and "differs" in item.name:
+            item.add_marker(pytest.mark.skip(
+                reason="the list is of worker processes"))
         lacking = sorted(missing & set(play.needs)) if play else []
         if lacking:
             item.add_marker(pytest.mark.skip(

@@ -167,6 +167,19 @@ def test_equal_ids_stay_equal() -> None:
     assert named == {"headers": ["<uuid-1>", "<uuid-2>", "<uuid-1>"]}
 
 
+def test_only_what_is_a_port_or_a_pid_is_named() -> None:
+    """A number that happens to be the port or the pid keeps its place."""
+    names = normal.Normaliser(Path("/home/x/app"), 12, {"port": 21000})
+    stamp = "2026-01-02 03:04:05,678"
+    assert names.lines([
+        f"{stamp} I [12] azmlinfsrv - POST /score 200 0.123ms 12",
+        f"{stamp} I [13] a - Booting worker with pid: 13",
+        "id d21000d1-0000 at :21000/"]) == [
+            "<time> I [<host>] azmlinfsrv - POST /score 200 <ms> 12",
+            "<time> I [<worker>] a - Booting worker with pid: <worker>",
+            "id d21000d1-0000 at :<port>/"]
+
+
 def test_frames_of_the_script_are_kept() -> None:
     """Of a traceback, what is the script's stays and the rest goes."""
     text = ["Traceback (most recent call last):",

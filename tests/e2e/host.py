@@ -108,6 +108,8 @@ class Host:
         port: bool = True,
         address: Union[Address, None] = None,
         stdout: Union[int, None] = None,
+        prefix: Sequence[str] = (),
+        pass_fds: Sequence[int] = (),
     ) -> None:
         self.folder = folder
         self.app = folder / "app"
@@ -127,7 +129,7 @@ class Host:
         self.arguments = [*command(), *entry, *own_port, *listen, *map(self._fill, arguments)]
         self.env = self._environment(env or {})
         self._connections: list[Connection] = []
-        self.process = self._start(stdout)
+        self.process = self._start(prefix, stdout, pass_fds)
         self._timer = threading.Timer(LIFE_S, self.kill)
         self._timer.daemon = True
         self._timer.start()
@@ -162,7 +164,9 @@ class Host:
                 env.pop(name, None)
         return env
 
-    def _start(self, stdout: Union[int, None]) -> subprocess.Popen[bytes]:
+    def _start(
+        self, prefix: Sequence[str], stdout: Union[int, None], pass_fds: Sequence[int]
+    ) -> subprocess.Popen[bytes]:
         # It must not outlive us, however we end.
         guard = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
         with (
@@ -170,13 +174,14 @@ class Host:
             open(self.folder / "stderr", "ab") as err,
         ):
             return subprocess.Popen(
-                [*guard, *self.arguments],
+                [*guard, *prefix, *self.arguments],
                 cwd=self.app,
                 env=self.env,
                 stdin=subprocess.DEVNULL,
                 stdout=out if stdout is None else stdout,
                 stderr=err,
                 start_new_session=True,
+                pass_fds=pass_fds,
             )
 
     def wait_ready(self, times: int = 1) -> Host:

@@ -8,7 +8,6 @@ import time
 import pytest
 
 from .conftest import Make
-from .host import Host
 from .wire import Response, request, until
 
 

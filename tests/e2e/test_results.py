@@ -398,6 +398,18 @@ def test_others_wait_for_a_stream_and_are_served(dripping: Host) -> None:
         assert waiting.result().chunks == []
 
 
+def test_a_stream_that_says_nothing_is_ended(host: Make) -> None:
+    """WORKER_TIMEOUT is for its silence; how long it is in all does not matter."""
+    server = host("drip.py", env={"WORKER_TIMEOUT": "1"})
+    server.open("item0")
+    with server.connect() as connection:
+        connection.send(request(body=b"2"))
+        connection.head()
+        with pytest.raises(Broken):
+            list(connection.chunks())
+    assert server.post("0").status == 200, "the worker is back, or another one is there"
+
+
 def test_a_slow_reader_slows_the_generator_and_no_more(host: Make) -> None:
     """What is not read is not made: memory stays flat."""
     server = host("drip.py")

@@ -49,6 +49,19 @@ def test_what_is_in_hand_is_finished_first(host: Make, number: int) -> None:
     assert server.wait() == 0
 
 
+@pytest.mark.parametrize("later_s", [0.0, 0.2])
+def test_who_is_connected_and_idle_delays_nothing(host: Make, later_s: float) -> None:
+    server = host("lab.py")
+    kept = [server.connect() for _ in range(3)]
+    for connection in kept:
+        connection.send(request("GET", "/")).response("GET")
+    assert not kept[0].has_answer(later_s)
+    begun = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - begun < 2.5
+    assert all(connection.is_closed() for connection in kept)
+
+
 def can_connect(server: Host) -> bool:
     """Whether the host still listens."""
     try:

@@ -10,7 +10,7 @@ import pytest
 
 from .conftest import Make
 from .host import Host, children, state
-from .wire import Connection, request, until
+from .wire import request, until
 
 LOST = "The worker process {} while it scored this request. Check the logs for more info."
 
@@ -18,7 +18,9 @@ LOST = "The worker process {} while it scored this request. Check the logs for m
 @pytest.fixture
 def lab(host: Make) -> Host:
     """A host with one worker that does what it is told."""
-    return host("lab.py")
+    server = host("lab.py")
+    server.wait_sockets(2)  # that of the clients, that of the worker
+    return server
 
 
 # Crashes
@@ -297,20 +299,19 @@ def test_a_worker_as_the_script_sees_it(lab: Host) -> None:
 def test_a_worker_has_no_descriptor_of_the_hosts(host: Make) -> None:
     """Neither listeners nor clients, nor what the host was started with."""
     read, write = os.pipe()
-    os.set_inheritable(read, True)
     try:
-        server = host("lab.py", wait=False)
-        server.wait_ready()
-        with Connection(server.address) as connection:
+        server = host("lab.py", pass_fds=[read])
+        inherited = os.readlink(f"/proc/self/fd/{read}")
+        assert inherited in server.descriptors()
+        with server.connect() as connection:
             connection.send(request("GET", "/")).response("GET")
             fds = server.do("tell").json["fds"]
     finally:
         os.close(read)
         os.close(write)
-    hosts_sockets = {name for name in server.descriptors() if name.startswith("socket:")}
-    assert not hosts_sockets & set(fds.values())
-    assert all(name in ("0", "1", "2") or not value.startswith("pipe:")
-               for name, value in fds.items())
+    assert inherited not in fds.values()
+    sockets = {name for name in server.descriptors() if name.startswith("socket:")}
+    assert not sockets & set(fds.values())
     assert sum(value.startswith("socket:") for value in fds.values()) <= 1
     assert len(fds) < 12, fds
 
@@ -380,11 +381,30 @@ def test_what_a_worker_started_goes_with_it(host: Make) -> None:
     until("the program is gone", lambda: state(program) in ("", "Z"))
 
 
-def test_a_host_as_first_process_ignores_strays(lab: Host) -> None:
-    """A child that it did not start as a worker ends: nothing happens."""
-    before = lab.workers()
-    assert lab.do("echo", value=1).json == 1
-    assert lab.workers() == before
+def test_a_child_that_is_no_worker_may_end(host: Make) -> None:
+    """As PID 1 of a container the host gets children that it did not start."""
+    server = host("lab.py", prefix=["sh", "-c", 'sleep 0.3 & exec "$@"', "sh"])
+    worker = server.do("pid").json
+    strays = [pid for pid in server.workers() if pid != worker]
+    until("the stray has ended", lambda: all(state(pid) in ("", "Z") for pid in strays))
+    assert server.do("pid").json == worker
+    assert "exited" not in server.stderr
+    assert server.stop() == 0
+
+
+def test_crashes_leave_nothing_behind(lab: Host) -> None:
+    before = None
+    for number in range(8):
+        assert lab.do("exit", code=1).status == 502
+        lab.wait_ready(number + 2)
+        lab.wait_sockets(2)
+        if number == 1:
+            before = sorted(lab.descriptors()), lab.threads(), lab.memory_kb()
+    assert before is not None
+    assert len(lab.descriptors()) == len(before[0])
+    assert lab.threads() == before[1]
+    assert lab.memory_kb() - before[2] < 500
+    assert children(lab.pid) == lab.workers(), "no zombies"
 
 
 # Kind thread
