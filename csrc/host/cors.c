@@ -292,8 +292,8 @@ allowed_origin(const struct sco_cors *cors, const struct sco_field *fields,
 {
     struct sco_slice sent;
 
-    if (sco_field_find(fields, field_count, SCO_SLICE("origin"), &sent)
-        && sent.len > 0) {
+    if (sco_field_find(fields, field_count, SCO_SLICE("origin"), &sent) &&
+        sent.len > 0) {
         return matches(cors, sent) ? sent : (struct sco_slice){ NULL, 0 };
     }
     return cors->any ? SCO_SLICE("*") : cors->first;

@@ -218,8 +218,8 @@ is_allowed(enum visit_route route, enum method method)
 static void
 send_route(struct visit *visit, enum method method)
 {
-    if (method == METHOD_OPTIONS
-        && (visit->route == VISIT_HEALTH || visit->route == VISIT_SWAGGER)) {
+    if (method == METHOD_OPTIONS &&
+        (visit->route == VISIT_HEALTH || visit->route == VISIT_SWAGGER)) {
         visit->is_plumbing = true;
         send_options(visit);
         return;

@@ -193,6 +193,8 @@ visit_send(struct visit *visit, const struct visit_reply *reply)
     sco_text_finish(&ms);
 }
 
+static const struct sco_slice shutting_down =
+    SCO_SLICE_INIT("The server is shutting down.");
 static const struct sco_slice no_worker =
     SCO_SLICE_INIT("No worker is there to score: they end as soon as they are "
                    "started. Check the logs for more info.");
@@ -249,37 +251,26 @@ send_failure(struct visit *visit, const struct sco_answer *answer)
     };
     char text[160];
 
-    switch (answer->failure) {
-    case SCO_TIMEOUT:
-        snprintf(text, sizeof(text), "Scoring timeout after %llu ms",
-                 (unsigned long long)visit->host->timeout_ms);
-        break;
-    case SCO_WORKER_LOST:
-        snprintf(text, sizeof(text),
-                 "The worker process %s while it scored this request. Check "
-                 "the logs for more info.",
-                 answer->detail != NULL ? answer->detail : "was lost");
-        break;
-    case SCO_CLOSED:
-        visit_send_busy(visit, visit->host->draining
-                                   ? SCO_SLICE("The server is shutting down.")
-                                   : no_worker);
+    if (answer->failure == SCO_CLOSED) {
+        visit_send_busy(visit,
+                        visit->host->draining ? shutting_down : no_worker);
         return;
-    case SCO_NOMEM:
+    }
+    if (answer->failure == SCO_NOMEM) {
         visit_send_busy(visit, SCO_SLICE("The server is out of memory."));
         return;
-    case SCO_OK:
-    case SCO_INVALID:
-    case SCO_TOO_LARGE:
-    case SCO_UNSUPPORTED:
-    case SCO_NOT_FOUND:
-    case SCO_BUSY:
-    case SCO_CANCELLED:
-    case SCO_SCRIPT:
-    case SCO_INTERNAL:
-    case SCO_STATUS_COUNT:
-        snprintf(text, sizeof(text), "%s", sco_status_text(answer->failure));
-        break;
+    }
+    if (answer->failure == SCO_TIMEOUT) {
+        (void)snprintf(text, sizeof(text), "Scoring timeout after %llu ms",
+                       (unsigned long long)visit->host->timeout_ms);
+    } else if (answer->failure == SCO_WORKER_LOST) {
+        (void)snprintf(text, sizeof(text),
+                       "The worker process %s while it scored this request. "
+                       "Check the logs for more info.",
+                       answer->detail != NULL ? answer->detail : "was lost");
+    } else {
+        (void)snprintf(text, sizeof(text), "%s",
+                       sco_status_text(answer->failure));
     }
     send_message(visit, &reply, sco_slice_of(text));
 }

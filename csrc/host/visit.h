@@ -48,8 +48,8 @@ struct visit {
     struct sco_exchange *ex;
     const struct sco_http_head *head;
     enum visit_route route;
-    bool is_matched; /* route and method have a handler: ids, CORS, lines */
-    bool is_general; /* not a plain POST */
+    bool is_matched;  /* route and method have a handler: ids, CORS, lines */
+    bool is_general;  /* not a plain POST */
     bool is_plumbing; /* a probe or an automatic OPTIONS: nothing was run */
     bool replied;
     bool streams;

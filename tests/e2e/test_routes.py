@@ -83,6 +83,12 @@ def test_the_ways_to_write_the_path_of_score(server: Host, target: str) -> None:
     assert (response.status, response.json) == (200, {"got": "x"})
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT"])
+@pytest.mark.parametrize("target", ["*", "/nowhere"])
+def test_what_is_nowhere_has_no_methods(server: Host, method: str, target: str) -> None:
+    assert server.ask(method, target).status in ((404,) if target != "*" else (400, 404))
+
+
 def test_options_of_everything_is_not_found(server: Host) -> None:
     assert server.ask("OPTIONS", "*").status == 404
 

@@ -266,16 +266,15 @@ def test_who_leaves_while_running_lets_the_worker_live(lab: Host) -> None:
     assert lab.workers() == worker
 
 
-def test_a_storm_of_leavers_and_then_a_normal_call(lab: Host) -> None:
+@pytest.mark.parametrize("leave", ["close", "reset"])
+def test_a_storm_of_leavers_and_then_a_normal_call(lab: Host, leave: str) -> None:
+    """They leave while their requests are read, queued, or put to sleep."""
     running = lab.gate("storm")
     sockets = lab.sockets()
-    for round_ in range(10):
+    for _ in range(40):
         storm = [lab.do_later("nothing", id="left") for _ in range(30)]
-        for number, later in enumerate(storm):
-            if (number + round_) % 2:
-                later.connection.close()
-            else:
-                later.connection.reset()
+        for later in storm:
+            getattr(later.connection, leave)()
     lab.wait_sockets(sockets)
     lab.open("storm")
     assert running.result().json == "storm"

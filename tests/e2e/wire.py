@@ -156,7 +156,7 @@ class Connection:
         while line := self._line():
             pair = _FIELD.fullmatch(line)
             assert pair, f"no header: {line!r}"
-            headers.append((pair[1].decode(), pair[2].decode("latin-1")))
+            headers.append((pair[1].decode(), pair[2].strip(b" \t").decode("latin-1")))
         return Response(int(parts[2]), parts[1].decode(), parts[3].decode(), headers)
 
     def response(self, method: str = "POST") -> Response:
