@@ -20,8 +20,8 @@
  * - who has nothing to wait for and nothing unread is shut down, in
  *   sco_gone_settle(), when the daemon has run and the answer to "nothing
  *   unread" is final;
- * - a dead connection that is asleep is resumed, so that the library ends it.
- *   While it is awake the library sees that by itself.
+ * - a dead connection whose exchange waits, or streams, is resumed if it was
+ *   asleep, and ended when the daemon asks for the reply.
  */
 #define _GNU_SOURCE /* EPOLLRDHUP */
 
@@ -143,15 +143,19 @@ on_patience(void *arg, uint64_t now_ns)
 
 /* ---- hang-ups --------------------------------------------------------- */
 
-/* The connection of an exchange that is asleep is dead: the daemon is to end
- * it. */
+/* The connection of an exchange that waits, or whose stream runs, is dead:
+ * the daemon is to end it. One that is awake would be seen by the library
+ * too, but not if it is suspended before the daemon has looked at it. */
 static void
 end_exchange(struct sco_exchange *ex)
 {
-    (void)sco_gone_wake(ex);
+    bool was_asleep = sco_gone_wake(ex);
+
     ex->is_cut = true;
     sco_exchange_tell_gone(ex, SCO_GONE_ALL);
-    MHD_resume_connection(ex->connection->mhd);
+    if (was_asleep) {
+        MHD_resume_connection(ex->connection->mhd);
+    }
     sco_http_due(ex->connection->http, 1, 0);
 }
 
@@ -186,7 +190,7 @@ on_gone_ready(void *arg, uint32_t events)
             sco_linger_ready(http, connection);
         } else if ((ready[i].events & (EPOLLHUP | EPOLLERR)) == 0) {
             half_closed(connection);
-        } else if (connection->exchange.rest == SCO_REST_ASLEEP) {
+        } else if (connection->exchange.stage >= SCO_STAGE_WAITING) {
             end_exchange(&connection->exchange);
         }
     }

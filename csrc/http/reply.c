@@ -135,7 +135,8 @@ add_field(struct MHD_Response *response, const struct sco_field *field,
     sco_text_clear(scratch);
     sco_text_add(scratch, field->name);
     sco_text_add_char(scratch, '\0');
-    sco_text_add(scratch, field->value);
+    sco_text_add(scratch,
+                 field->value.len > 0 ? field->value : SCO_SLICE(" "));
     if (scratch->failed) {
         return false;
     }

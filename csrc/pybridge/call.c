@@ -94,14 +94,17 @@ end_run(struct sco_scorer *scorer)
 }
 
 /* Gives the reply that a method of Scoring returned, and lets go of it. NULL
- * stands for one that raised. */
+ * stands for one that raised. A stream is the script's code again, which may
+ * be silent for too long. */
 static int
 give_returned(struct sco_scorer *scorer, PyObject *reply)
 {
     int result = -1;
 
     if (reply != NULL) {
+        begin_run(scorer);
         result = sco_reply_give(scorer->scoring, scorer->sink, reply);
+        end_run(scorer);
         Py_DECREF(reply);
     }
     return result;

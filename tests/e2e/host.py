@@ -277,7 +277,7 @@ class Host:
     def lines(self, stream: str = "stdout") -> list[Line]:
         """The lines of a stream."""
         text = self.stdout if stream == "stdout" else self.stderr
-        return [Line(line) for line in text.splitlines()]
+        return [Line(line) for line in text.removesuffix("\n").split("\n") if text]
 
     def texts(self, logger: str, stream: str = "stdout") -> list[str]:
         """What one logger said."""

@@ -407,7 +407,8 @@ def test_a_stream_that_says_nothing_is_ended(host: Make) -> None:
         connection.head()
         with pytest.raises(Broken):
             list(connection.chunks())
-    assert server.post("0").status == 200, "the worker is back, or another one is there"
+    server.wait_said("generator closed", "stdout")
+    assert server.post("0").status == 200, "the worker is back"
 
 
 def test_a_slow_reader_slows_the_generator_and_no_more(host: Make) -> None:

@@ -47,9 +47,9 @@ static const struct {
     { "101 are not: nothing goes back",
       HUNDRED "x", "B", "C", "", "", "", rid_too_long, false },
     { "a long legacy id: only the request's goes back",
-      "A", HUNDRED "x", "C", "A", "", "", others_too_long, false },
+      "A", HUNDRED "x", "C", "A", "", "", others_too_long, true },
     { "a long client's id: the same, and one is made",
-      NULL, "B", HUNDRED "x", made, "", "", others_too_long, false },
+      NULL, "B", HUNDRED "x", made, "", "", others_too_long, true },
 };
 /* clang-format on */
 
@@ -133,6 +133,45 @@ test_a_trace_id_goes_back_even_if_it_is_empty(void **state)
 }
 
 static void
+test_an_id_that_is_sent_twice_is_joined(void **state)
+{
+    const struct sco_field fields[] = {
+        { SCO_SLICE("x-request-id"), SCO_SLICE("a") },
+        { SCO_SLICE("x-ms-request-id"), SCO_SLICE("") },
+        { SCO_SLICE("X-Request-Id"), SCO_SLICE("b") },
+        { SCO_SLICE("x-ms-request-id"), SCO_SLICE("c") },
+        { SCO_SLICE("x-request-id"), SCO_SLICE("d") },
+    };
+    struct sco_identity ids;
+
+    (void)state;
+    assert_null(sco_identity_read(fields, 5, &ids));
+    assert_id(ids.request, "a,b,d");
+    assert_id(ids.legacy, ",c");
+}
+
+/* The limit is that of what goes back, comma and all. */
+static void
+test_what_is_too_long_together_is_too_long(void **state)
+{
+    struct sco_field fields[2] = {
+        { SCO_SLICE("x-request-id"), { HUNDRED, 50 } },
+        { SCO_SLICE("x-request-id"), { HUNDRED, 49 } },
+    };
+    struct sco_identity ids;
+
+    (void)state;
+    assert_null(sco_identity_read(fields, 2, &ids));
+    assert_int_equal(ids.request.len, 100);
+    fields[1].value.len = 50;
+    assert_non_null(sco_identity_read(fields, 2, &ids));
+    assert_int_equal(ids.request.len, 0);
+    fields[0].value.len = 100;
+    fields[1].value.len = 100;
+    assert_non_null(sco_identity_read(fields, 2, &ids));
+}
+
+static void
 test_the_first_field_of_a_name_counts(void **state)
 {
     const struct sco_field fields[] = {
@@ -156,6 +195,8 @@ main(void)
         cmocka_unit_test(test_the_ids_that_go_back),
         cmocka_unit_test(test_two_requests_have_two_ids),
         cmocka_unit_test(test_a_trace_id_goes_back_even_if_it_is_empty),
+        cmocka_unit_test(test_an_id_that_is_sent_twice_is_joined),
+        cmocka_unit_test(test_what_is_too_long_together_is_too_long),
         cmocka_unit_test(test_the_first_field_of_a_name_counts),
     };
 

@@ -332,17 +332,17 @@ static void
 test_too_many_are_refused(void **state)
 {
     const struct tiny_host_options options = { .max_requests = 1 };
-    int waiting[64];
+    int waiting[2];
     size_t count = 0;
     unsigned scored;
 
     (void)state;
     host = tiny_host_start(&options);
-    /* One runs, 15 are given ahead, one waits; then the house is full. */
-    for (; count < 17; count++) {
+    /* One runs, and one may wait. */
+    for (; count < 2; count++) {
         waiting[count] = http_connect(tiny_host_port(host));
         say(waiting[count], "POST /score", "", "hold");
-        if (!tiny_host_wait_busy(host, count + 1)) { struct http_reply r = http_read(waiting[count]); print_message("%zu: %s|%s\n", count, r.head, r.body);}
+        assert_true(tiny_host_wait_busy(host, count + 1));
     }
     scored = tiny_host_scored(host);
     expect("hello", 503,

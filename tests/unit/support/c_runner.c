@@ -1,6 +1,7 @@
 #include "support/c_runner.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 struct c_runner c_runner_state;
 
@@ -44,9 +45,13 @@ c_runner_open(void)
 static bool
 wait_at_gate(bool is_stubborn)
 {
+    static const char said[] = "a call is held\n";
     bool was_interrupted;
 
     atomic_fetch_add(&c_runner_state.held, 1);
+    if (write(STDERR_FILENO, said, sizeof(said) - 1) < 0) {
+        return false;
+    }
     pthread_mutex_lock(&gate.mutex);
     while (!gate.is_open && (is_stubborn || !gate.is_interrupted)) {
         pthread_cond_wait(&gate.changed, &gate.mutex);

@@ -2,7 +2,7 @@
  *
  * What it does with a body:
  *
- *     hold      waits for c_runner_open(), then echoes
+ *     hold      says so on stderr, waits for c_runner_open(), then echoes
  *     stubborn  the same, and no interrupt gets through to it
  *     stream    "one" and "two" in a stream
  *     ...       anything else is echoed
