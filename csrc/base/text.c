@@ -143,7 +143,7 @@ sco_text_addf(struct sco_text *text, const char *format, ...)
     va_end(args);
 }
 
-/* ---- JSON ------------------------------------------------------------- */
+/* ---- UTF-8 and JSON --------------------------------------------------- */
 
 /* How a sequence of UTF-8 with this first byte goes on: how many bytes
  * follow, and within what the first of these must be (RFC 3629, 4). None
@@ -200,6 +200,26 @@ utf8_take(struct sco_slice utf8, size_t *at)
         (*at)++;
     }
     return point;
+}
+
+bool
+sco_is_utf8(struct sco_slice bytes)
+{
+    static const char replacement[] = "\xef\xbf\xbd"; /* sent as such */
+    size_t at = 0;
+
+    while (at < bytes.len) {
+        const char *from = bytes.data + at;
+
+        if ((unsigned char)*from < 0x80) {
+            at++;
+        } else if (utf8_take(bytes, &at) == REPLACEMENT &&
+                   (bytes.data + at != from + 3 ||
+                    memcmp(from, replacement, 3) != 0)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* Writes \uXXXX and returns its end. */

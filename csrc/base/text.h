@@ -67,6 +67,9 @@ void sco_text_addv(struct sco_text *text, const char *format, va_list args)
  * are not UTF-8 as U+FFFD. */
 void sco_text_add_json(struct sco_text *text, struct sco_slice utf8);
 
+/* Whether bytes are well-formed UTF-8. */
+bool sco_is_utf8(struct sco_slice bytes);
+
 /* The text as a slice, which holds until the text changes. */
 static inline struct sco_slice
 sco_text_slice(const struct sco_text *text)

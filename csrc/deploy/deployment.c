@@ -126,9 +126,8 @@ depth_for_next(const struct sco_deployment *deployment)
     const struct sco_request *next = SCO_LIST_ENTRY(
         deployment->queue.waiting.next, struct sco_request, link);
 
-    return next->body_bytes > AHEAD_BYTES
-               ? 1
-               : sco_feed_depth(deployment->run_ns);
+    return next->body_bytes > AHEAD_BYTES ? 1
+                                          : sco_feed_depth(deployment->run_ns);
 }
 
 static void

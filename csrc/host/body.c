@@ -18,16 +18,26 @@ slot_bytes(const struct visit *visit, uint64_t body_bytes)
            REPLY_ROOM;
 }
 
-/* Takes a slot for so large a body, if what is in the house allows it. */
+/* So many bytes the body may grow to where it is. */
+static uint64_t
+body_room(const struct visit *visit)
+{
+    return visit->slot.bytes - SCO_SLOT_MARK_BYTES - visit->head_bytes;
+}
+
+/* Takes a slot for so large a body, if what others send allows it: a body
+ * that comes in alone may have any size. */
 static enum sco_status
 take(struct visit *visit, uint64_t body_bytes, struct sco_slot *out)
 {
     struct visit_host *host = visit->host;
     struct sco_arena *arena = sco_deployment_arena(host->deployment);
+    uint64_t own_bytes = visit->slot.bytes > 0 ? body_room(visit) : 0;
+    uint64_t others_bytes = host->upload_bytes - own_bytes;
 
-    if (host->upload_bytes > 0 &&
-        (host->upload_bytes > host->max_waiting_bytes ||
-         body_bytes > host->max_waiting_bytes - host->upload_bytes)) {
+    if (others_bytes > 0 &&
+        (others_bytes > host->max_waiting_bytes ||
+         body_bytes > host->max_waiting_bytes - others_bytes)) {
         return SCO_BUSY;
     }
     return sco_slots_take(sco_arena_slots(arena),
@@ -39,13 +49,6 @@ bytes_of(const struct visit *visit)
 {
     return sco_arena_bytes(sco_deployment_arena(visit->host->deployment),
                            visit->slot);
-}
-
-/* So many bytes the body may grow to where it is. */
-static uint64_t
-body_room(const struct visit *visit)
-{
-    return visit->slot.bytes - SCO_SLOT_MARK_BYTES - visit->head_bytes;
 }
 
 enum sco_status

@@ -72,6 +72,19 @@ add_bytes(struct sco_text *line, struct sco_slice bytes, char escaped)
     }
 }
 
+/* Appends a query as the client meant it: browsers and libraries that do not
+ * escape send UTF-8. */
+static void
+add_query(struct sco_text *line, struct sco_slice query)
+{
+    sco_text_add_char(line, '?');
+    if (sco_is_utf8(query)) {
+        sco_text_add(line, query);
+    } else {
+        add_bytes(line, query, /* escaped */ '\0');
+    }
+}
+
 void
 sco_lines_score(struct sco_lines *lines, const struct sco_line_facts *facts)
 {
@@ -85,8 +98,7 @@ sco_lines_score(struct sco_lines *lines, const struct sco_line_facts *facts)
     sco_text_add_char(line, ' ');
     sco_text_add(line, facts->head->path);
     if (facts->head->query.len > 0) {
-        sco_text_add_char(line, '?');
-        add_bytes(line, facts->head->query, /* escaped */ '\0');
+        add_query(line, facts->head->query);
     }
     sco_text_add_char(line, ' ');
     sco_text_add_number(line, facts->status);

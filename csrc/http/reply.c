@@ -166,32 +166,74 @@ add_fields(struct sco_exchange *ex, struct MHD_Response *response,
     return true;
 }
 
-/* A stream of unknown length that nobody will read. The library (0.9) would
- * end it with a last chunk where no body may stand, so it is made an empty
- * body, which says "Content-Length: 0". */
+/* What "Content-Length" counts is what a GET would have had: where nobody
+ * knows that, the field has to be missing. Until 0.9.77 the library leaves it
+ * out only where the end of the connection is the end of the body, and so
+ * closes; as chunks it would send the last one where no body may stand. */
+#if MHD_VERSION >= 0x00097701
 static struct MHD_Response *
-make_unread(struct sco_exchange *ex, const struct sco_http_reply *reply)
+make_head(void)
 {
-    const struct sco_http_reply empty = { .status = reply->status };
+    static char none[1];
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(0, none, MHD_RESPMEM_PERSISTENT);
 
-    if (reply->stream->release != NULL) {
+    if (response != NULL) {
+        (void)MHD_set_response_options(response, MHD_RF_HEAD_ONLY_RESPONSE,
+                                       MHD_RO_END);
+    }
+    return response;
+}
+#else
+static ssize_t
+read_nothing(void *arg, uint64_t position, char *into, size_t max)
+{
+    (void)arg;
+    (void)position;
+    (void)into;
+    (void)max;
+    return MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+static struct MHD_Response *
+make_head(void)
+{
+    struct MHD_Response *response = MHD_create_response_from_callback(
+        MHD_SIZE_UNKNOWN, 1, read_nothing, NULL, NULL);
+
+    if (response != NULL) {
+        (void)MHD_set_response_options(
+            response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+    }
+    return response;
+}
+#endif
+
+/* A reply whose body nobody will read, and whose length nobody knows. */
+static struct MHD_Response *
+make_unread(const struct sco_http_reply *reply)
+{
+    if (reply->stream != NULL && reply->stream->release != NULL) {
         reply->stream->release(reply->stream->arg);
     }
-    return make_body(ex, &empty);
+    if (reply->release != NULL) {
+        reply->release(reply->release_arg);
+    }
+    return make_head();
 }
 
 /* The reply without its fields. */
 static struct MHD_Response *
 make_response(struct sco_exchange *ex, const struct sco_http_reply *reply)
 {
-    if (reply->stream == NULL) {
-        return make_body(ex, reply);
+    bool is_head = sco_slice_equal(ex->head.method, SCO_SLICE("HEAD"));
+
+    if (reply->status == 304 ||
+        (is_head && reply->stream != NULL && reply->stream_bytes < 0)) {
+        return make_unread(reply);
     }
-    if (reply->stream_bytes < 0 &&
-        sco_slice_equal(ex->head.method, SCO_SLICE("HEAD"))) {
-        return make_unread(ex, reply);
-    }
-    return make_stream(ex, reply);
+    return reply->stream != NULL ? make_stream(ex, reply)
+                                 : make_body(ex, reply);
 }
 
 bool

@@ -148,6 +148,8 @@ def hook_print() -> None:
         else:
             original(*values, sep=sep, end=end, file=file, flush=flush)
 
+    # Python names it where it is called in a wrong way.
+    print_to_logger.__name__ = print_to_logger.__qualname__ = "print"
     print_to_logger.is_hook = True  # type: ignore[attr-defined]
     builtins.print = print_to_logger  # type: ignore[assignment]
 

@@ -170,9 +170,24 @@ def _body(
     if method == "HEAD":
         _close(items)
         items = iter(())
-    stream = Stream(items)
-    stream.peek()  # a stream that fails at once is an error, not a broken answer
-    return headers, stream
+    return headers, Stream(items)
+
+
+def begun(made: reply.Reply) -> reply.Reply:
+    """Fetches the first item of a streamed body; RunRaised, if the script raises.
+
+    A stream that fails at once is an error then, not a broken answer. To be
+    called outside of Flask's context: `stream_with_context` leaves its own in
+    force until the generator is resumed.
+    """
+    body = made[2]
+    if isinstance(body, Stream) and not body.has_begun:
+        try:
+            _guarded(body.peek)
+        except BaseException:
+            body.close()
+            raise
+    return made
 
 
 class _Nothing:
@@ -189,9 +204,11 @@ class Stream:
         self._items = iter(items)
         self._owner = items
         self._first: Any = _Nothing
+        self.has_begun = False
 
     def peek(self) -> bytes | str | None:
         """Fetches the first item that is not empty, and keeps it."""
+        self.has_begun = True
         self._first = next((item for item in self._items if not _is_empty(item)), _Nothing)
         if self._first is _Nothing:
             return None
@@ -254,10 +271,19 @@ def traceback_text() -> str:
 
 def chained(exc: BaseException) -> str:
     """Returns the traceback of a script's exception, as operators know it."""
+    if exc.__traceback__ is None:
+        exc = _raised(exc)  # run() could not even be called; it has a head all the same
     try:
         raise errors.UserScriptException(exc) from exc
     except errors.UserScriptException:
         return traceback_text()
+
+
+def _raised(exc: BaseException) -> BaseException:
+    try:
+        raise exc
+    except BaseException:
+        return exc
 
 
 def failed(exc: BaseException, timeout_ms: int) -> reply.Reply:

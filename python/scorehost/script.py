@@ -254,11 +254,12 @@ class Scoring:
         """Answers a request, whatever its method and the script's mode."""
         try:
             if self.mode != "raw" and not self.flask_active():
-                return self._answer(call)
+                return self._begun(self._answer(call))
             from scorehost import raw
 
             with raw.context(call) as finished:
-                return finished(self._answer(call))
+                made = finished(self._answer(call))
+            return self._begun(made)
         except Exception:
             return outputs.internal()
         except BaseException as exc:
@@ -278,7 +279,7 @@ class Scoring:
                 result = outputs.drive(result)
         except BaseException as exc:
             return self.failed(exc)
-        return self.finish(result, perf_counter_ns() - started, call.method)
+        return self._finish(result, perf_counter_ns() - started, call.method)
 
     def _arguments(self, call: Call) -> dict[str, Any]:
         if self.mode == "schema":
@@ -293,8 +294,19 @@ class Scoring:
             arguments[_HEADERS] = inputs.headers_dict(call.headers)
         return arguments
 
-    def finish(self, result: Any, run_ns: int, method: str = "POST") -> reply.Reply:
-        """Makes the reply for what run() returned."""
+    def finish(self, result: Any, run_ns: int) -> reply.Reply:
+        """Makes the reply for what run() returned to the core."""
+        return self._begun(self._finish(result, run_ns, "POST"))
+
+    def _begun(self, made: reply.Reply) -> reply.Reply:
+        try:
+            return outputs.begun(made)
+        except outputs.RunRaised as exc:
+            return self.failed(exc.exc)
+        except Exception:
+            return outputs.internal()
+
+    def _finish(self, result: Any, run_ns: int, method: str) -> reply.Reply:
         try:
             return outputs.finish(result, run_ns, method)
         except outputs.RunRaised as exc:

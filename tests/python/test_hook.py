@@ -16,7 +16,7 @@ PACKAGE = str(Path(hook.__file__).parent)
 
 def child(code: str, cwd: Path, *paths: Path, **env: str) -> str:
     """Runs code in an interpreter of its own and returns what it prints."""
-    path = os.pathsep.join([str(Path(hook.__file__).parents[1]), *map(str, paths)])
+    path = os.pathsep.join([*map(str, paths), str(Path(hook.__file__).parents[1])])
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=cwd,

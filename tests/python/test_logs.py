@@ -9,6 +9,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scorehost import banner, hook, logs
@@ -179,6 +180,14 @@ def test_print_elsewhere_is_print(capsys: pytest.CaptureFixture[str]) -> None:
     assert elsewhere.getvalue() == "a+b!"
     out, err = capsys.readouterr()
     assert (out, err) == ("", "to stderr\n")
+
+
+def test_print_in_errors_is_called_print() -> None:
+    logs.configure()
+    logs.hook_print()
+    wrong: Any = print
+    with pytest.raises(TypeError, match=r"^print\(\) got an unexpected keyword argument 'colour'"):
+        wrong("x", colour="red")
 
 
 def test_print_is_hooked_once() -> None:

@@ -8,6 +8,7 @@ import decimal
 import enum
 import gc
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import flask
@@ -272,6 +273,21 @@ def test_head() -> None:
     assert list(body) == []
     assert ended == [True]
     assert flags & reply.STREAM
+
+
+def test_a_stream_that_fails_at_once_is_the_scripts_error() -> None:
+    def items() -> Iterator[str]:
+        raise ValueError("mine")
+        yield ""
+
+    with pytest.raises(outputs.RunRaised, match="mine"):
+        outputs.begun(finished(flask.Response(items())))
+
+
+def test_a_call_that_fails_has_a_traceback_too(caplog: pytest.LogCaptureFixture) -> None:
+    """There is no frame of the script's, but what reads logs looks for the head."""
+    outputs.failed(TypeError("run() missing an argument"), 100)
+    assert "Encountered Exception: Traceback (most recent call last)" in caplog.text
 
 
 def test_a_closed_stream_closes_its_response() -> None:

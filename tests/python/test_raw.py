@@ -195,8 +195,26 @@ def run(data):
     return flask.Response(items())
 """
     body = load(tmp_path, source).invoke(post(b""))[2]
-    assert not flask.has_request_context()
     assert list(body) == [b"/score", b"the-request-id"]
+    assert not flask.has_request_context()
+
+
+def test_a_stream_that_fails_at_once_leaves_no_context(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = """
+import flask
+def run(data):
+    @flask.stream_with_context
+    def items():
+        raise ValueError("mine")
+        yield flask.request.path
+    return flask.Response(items())
+"""
+    status, _, _, flags, _ = load(tmp_path, source).invoke(post(b""))
+    assert (status, flags) == (500, reply.FAILED)
+    assert "ValueError: mine" in caplog.text
+    assert not flask.has_request_context()
 
 
 def test_send_file(tmp_path: Path) -> None:

@@ -13,6 +13,9 @@ from .parameter_types.abstract_parameter_type import AbstractParameterType
 _LISTS = (list, tuple)  # JSON knows only one of them
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
+# Word for word the package's.
+_NOT_A_TYPE = "Error, provided param_type must be a subclassof the AbstractParameterType."
+
 
 def input_schema(
     param_name: str,
@@ -25,9 +28,7 @@ def input_schema(
     An ``optional`` one may be None. The function keeps its signature.
     """
     if not isinstance(param_type, AbstractParameterType):
-        raise Exception(
-            "Error, provided param_type must be a subclass of the AbstractParameterType."
-        )
+        raise Exception(_NOT_A_TYPE)
 
     def convert(value: Any) -> Any:
         if not convert_to_provided_type or (optional and value is None):
@@ -89,9 +90,7 @@ def _converted(value: Any, param_type: AbstractParameterType) -> Any:
 def output_schema(output_type: AbstractParameterType) -> Callable[[_Function], _Function]:
     """Describes the result by a sample; the result is never converted."""
     if not isinstance(output_type, AbstractParameterType):
-        raise Exception(
-            "Error, provided param_type must be a subclass of the AbstractParameterType."
-        )
+        raise Exception(_NOT_A_TYPE)
 
     def decorate(function: _Function) -> _Function:
         registry.add_output(function, output_type.input_to_swagger())

@@ -113,8 +113,11 @@ test_json(void **state)
         sco_text_add_json(&text, strings[i].utf8);
         assert_string_equal(text.data, strings[i].json);
         assert_int_equal(text.len, strlen(strings[i].json));
+        assert_int_equal(sco_is_utf8(strings[i].utf8),
+                         strstr(text.data, "\\ufffd") == NULL);
     }
     sco_text_finish(&text);
+    assert_true(sco_is_utf8(SCO_SLICE("\xef\xbf\xbd is one that was sent")));
 }
 
 /* Adds one of everything: "a1,22,0.003,four,"\u00e9"". */

@@ -115,6 +115,15 @@ test_the_score_line(void **state)
     sco_lines_score(&lines, &told);
     assert_string_equal(
         gathered(), "I [4711] azmlinfsrv - POST /score?x=1 200 0.672ms 13\n");
+    head.query = SCO_SLICE("a=%20\"&\xc5\xbc");
+    sco_lines_score(&lines, &told);
+    assert_string_equal(gathered(),
+                        "I [4711] azmlinfsrv - POST "
+                        "/score?a=%20\"&\xc5\xbc 200 0.672ms 13\n");
+    head.query = SCO_SLICE("\xc5"); /* no UTF-8, but the line is */
+    sco_lines_score(&lines, &told);
+    assert_string_equal(gathered(), "I [4711] azmlinfsrv - POST "
+                                    "/score?\xc3\x85 200 0.672ms 13\n");
     head.query = SCO_SLICE("");
     told.streamed = true;
     told.status = 500;

@@ -47,11 +47,12 @@ drop_folder(void **state)
     return rmdir(folder);
 }
 
-/* The port that a listening socket was given. */
+/* The port that a listening socket was given: it stands in the same place for
+ * v4 and v6. */
 static uint16_t
 port_of(int fd)
 {
-    struct sockaddr_in6 address; /* its port stands where that of v4 does */
+    struct sockaddr_in6 address = { .sin6_port = 0 };
     socklen_t length = sizeof(address);
 
     assert_int_equal(

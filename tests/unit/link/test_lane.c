@@ -6,8 +6,8 @@
 #include "support/test.h"
 
 #include <poll.h>
-#include <stdio.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -99,8 +99,8 @@ test_a_call_comes_as_it_was_sent_and_its_reply_too(void **state)
     assert_int_equal(reply.kind, SCO_LANE_WHOLE);
     assert_int_equal(reply.place, SCO_LANE_IN_SLOT);
     assert_true(sco_lane_reply_fits(&reply, slot.bytes));
-    bytes = sco_arena_bytes(pair->arena, slot) + reply.offset
-            - SCO_SLOT_MARK_BYTES;
+    bytes = sco_arena_bytes(pair->arena, slot) + reply.offset -
+            SCO_SLOT_MARK_BYTES;
     assert_memory_equal(bytes, "world", 5);
     assert_int_equal(sco_child_try_next(pair->child, &call, &line),
                      SCO_CHILD_NONE);
@@ -251,8 +251,7 @@ test_ready_carries_its_documents(void **state)
     struct sco_reader in;
     size_t count = 0;
 
-    assert_int_equal(sco_child_ready(pair->child, documents, 2, NULL),
-                     SCO_OK);
+    assert_int_equal(sco_child_ready(pair->child, documents, 2, NULL), SCO_OK);
     assert_int_equal(sco_lane_take(pair->lane, &reply), SCO_OK);
     assert_int_equal(reply.kind, SCO_LANE_READY);
     block.data = sco_lane_bytes(pair->lane, reply.offset);
@@ -335,8 +334,8 @@ test_no_wakeup_is_ever_lost(void **state)
             snprintf(text, sizeof(text), "%d.%d", i, j);
             sleep_for_reply(pair, &reply);
             assert_int_equal(reply.ticket, tickets[j]);
-            assert_memory_equal(sco_arena_bytes(pair->arena, slots[j])
-                                    + reply.offset - SCO_SLOT_MARK_BYTES,
+            assert_memory_equal(sco_arena_bytes(pair->arena, slots[j]) +
+                                    reply.offset - SCO_SLOT_MARK_BYTES,
                                 text, strlen(text));
             sco_slots_give(sco_arena_slots(pair->arena), slots[j]);
         }
@@ -357,9 +356,8 @@ stream(void *arg)
 
     assert_int_equal(sco_child_try_next(pair->child, &call, &line),
                      SCO_CHILD_CALL);
-    assert_int_equal(sink->ops->start(sink, &head,
-                                      (struct sco_slice){ NULL, 0 }),
-                     SCO_OK);
+    assert_int_equal(
+        sink->ops->start(sink, &head, (struct sco_slice){ NULL, 0 }), SCO_OK);
     while (sink->ops->chunk(sink, SCO_SLICE("chunk")) == SCO_OK) {
         sent++;
         if (sent == 2000) {

@@ -98,9 +98,8 @@ test_taken_slots_never_overlap(void **state)
     for (size_t i = 0; i < 500; i++) {
         slots[i] = take(*state, i % 3 == 0 ? 40000 : 100);
         for (size_t j = 0; j < i; j++) {
-            assert_true(slots[i].offset + slots[i].bytes <= slots[j].offset
-                        || slots[j].offset + slots[j].bytes
-                               <= slots[i].offset);
+            assert_true(slots[i].offset + slots[i].bytes <= slots[j].offset ||
+                        slots[j].offset + slots[j].bytes <= slots[i].offset);
         }
     }
     for (size_t i = 0; i < 500; i++) {
@@ -176,8 +175,8 @@ main(void)
         cmocka_unit_test_setup_teardown(
             test_trim_returns_what_nobody_used_for_two_rounds, make_file,
             drop_file),
-        cmocka_unit_test_setup_teardown(
-            test_trim_leaves_what_was_used_between, make_file, drop_file),
+        cmocka_unit_test_setup_teardown(test_trim_leaves_what_was_used_between,
+                                        make_file, drop_file),
     };
 
     return cmocka_run_group_tests_name("slots", tests, NULL, NULL);

@@ -24,7 +24,6 @@ struct fake_worker {
     struct sco_worker_end end;
     struct sco_call call; /* taken last */
     struct sco_child_line line;
-    unsigned interrupts, kills;
     bool is_ended;    /* on_gone comes, or has come */
     bool is_stubborn; /* it survives a kill */
 };
@@ -35,6 +34,7 @@ struct fake_crew {
     struct fake_worker *members[FAKE_CREW_MAX];
     size_t count;
     size_t failing_starts; /* so many starts fail from now on */
+    unsigned interrupts, kills;
 };
 
 extern const struct sco_worker_ops fake_worker_kind;

@@ -54,7 +54,8 @@ hang_until_interrupted(void)
 static void
 leave_a_child(void)
 {
-    int held = open(getenv(pipe_variable), O_WRONLY | O_CLOEXEC);
+    const char *where = getenv(pipe_variable);
+    int held = where != NULL ? open(where, O_WRONLY | O_CLOEXEC) : -1;
 
     if (fork() == 0) {
         for (;;) {

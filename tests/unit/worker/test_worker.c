@@ -351,7 +351,7 @@ test_leaving_it_does_what_it_holds(void **state)
     assert_int_equal(fake_take(one_worker.fake), SCO_CHILD_STOP);
     assert_true(sco_worker_poll(one_worker.worker));
     assert_string_equal(one_worker.heard[0].body, "done");
-    assert_int_equal(one_worker.fake->kills, 0);
+    assert_int_equal(fake_crew.kills, 0);
 }
 
 static void
@@ -359,7 +359,7 @@ test_one_that_starts_is_killed_when_it_should_leave(void **state)
 {
     (void)state;
     sco_worker_leave(one_worker.worker);
-    assert_int_equal(one_worker.fake->kills, 1);
+    assert_int_equal(fake_crew.kills, 1);
     turner_turn(&one_worker.turner);
     assert_int_equal(one_worker.gone, 1);
     assert_int_equal(one_worker.end.signal, SIGKILL);

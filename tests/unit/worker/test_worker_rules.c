@@ -106,7 +106,7 @@ test_what_a_worker_must_not_say(void **state)
         }
         child_push(one_worker.fake->child, &reply);
         assert_false(sco_worker_poll(one_worker.worker));
-        assert_int_equal(one_worker.fake->kills, 1);
+        assert_int_equal(fake_crew.kills, 1);
         turner_turn(&one_worker.turner);
         assert_int_equal(one_worker.gone, 1);
         if (cases[i].before == STARTED) {
@@ -126,7 +126,7 @@ test_a_ring_that_claims_too_much_is_not_read(void **state)
     (void)one_worker_give(0, "x");
     atomic_fetch_add(&one_worker.fake->child->shared->replies_tail, 1 << 20);
     assert_false(sco_worker_poll(one_worker.worker));
-    assert_int_equal(one_worker.fake->kills, 1);
+    assert_int_equal(fake_crew.kills, 1);
     turner_turn(&one_worker.turner);
     assert_int_equal(one_worker.gone, 1);
     assert_int_equal(one_worker.returned_count, 1);
@@ -149,7 +149,7 @@ test_what_was_sound_before_still_counts(void **state)
     assert_false(sco_worker_poll(one_worker.worker));
     assert_string_equal(one_worker.heard[0].body, "sound");
     assert_int_equal(one_worker.heard[0].count, 1);
-    assert_int_equal(one_worker.fake->kills, 1);
+    assert_int_equal(fake_crew.kills, 1);
     one_worker_stop();
 }
 

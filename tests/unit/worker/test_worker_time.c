@@ -44,7 +44,7 @@ static bool
 is_killed(void *arg)
 {
     (void)arg;
-    return one_worker.fake->kills > 0;
+    return fake_crew.kills > 0;
 }
 
 /* Whether three limits have gone by since the moment in `arg`. */
@@ -94,8 +94,8 @@ test_at_the_limit_the_client_is_told_whatever_the_script_does(void **state)
     (void)one_worker_give(1, "waits");
     assert_true(fake_took(one_worker.fake, "hangs"));
     overrun_first();
-    assert_int_equal(one_worker.fake->interrupts, 1);
-    assert_int_equal(one_worker.fake->kills, 0);
+    assert_int_equal(fake_crew.interrupts, 1);
+    assert_int_equal(fake_crew.kills, 0);
     assert_false(sco_worker_is_able(one_worker.worker));
     assert_int_equal(one_worker.heard[1].count, 0);
     assert_int_equal(one_worker.returned_count, 1);
@@ -121,7 +121,7 @@ test_a_script_that_obeys_keeps_its_worker(void **state)
     assert_int_equal(one_worker.heard[0].count, 1);
     assert_true(sco_worker_is_able(one_worker.worker));
     let_time_pass();
-    assert_int_equal(one_worker.fake->kills, 0);
+    assert_int_equal(fake_crew.kills, 0);
 }
 
 static void
@@ -149,8 +149,8 @@ test_one_that_cannot_be_killed_is_asked_once(void **state)
     assert_true(fake_took(one_worker.fake, "hangs"));
     assert_true(turner_until(&one_worker.turner, is_killed, NULL));
     let_time_pass();
-    assert_int_equal(one_worker.fake->kills, 1);
-    assert_int_equal(one_worker.fake->interrupts, 1);
+    assert_int_equal(fake_crew.kills, 1);
+    assert_int_equal(fake_crew.interrupts, 1);
     fake_reply(one_worker.fake, "after all");
     assert_true(sco_worker_poll(one_worker.worker));
     assert_false(sco_worker_is_able(one_worker.worker));
@@ -215,7 +215,7 @@ test_a_stream_may_take_longer_than_run(void **state)
     assert_true(fake_took(one_worker.fake, "x"));
     one_worker_start_stream();
     let_time_pass();
-    assert_int_equal(one_worker.fake->interrupts, 0);
+    assert_int_equal(fake_crew.interrupts, 0);
     assert_int_equal(one_worker.heard[0].failure, SCO_OK);
 }
 
@@ -231,7 +231,7 @@ test_a_silent_stream_is_ended(void **state)
     assert_true(fake_took(one_worker.fake, "x"));
     one_worker_start_stream();
     assert_true(turner_until(&one_worker.turner, is_killed, NULL));
-    assert_int_equal(one_worker.fake->interrupts, 1);
+    assert_int_equal(fake_crew.interrupts, 1);
     assert_int_equal(one_worker.heard[0].count, 1);
     assert_int_equal(sco_stream_read(one_worker.heard[0].stream, bytes, 8),
                      -2);
