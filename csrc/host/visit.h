@@ -78,10 +78,9 @@ struct visit_reply {
     const struct sco_field *fields; /* of the script, or of the route */
     size_t field_count;
     uint64_t run_ns;
-    bool failed;       /* x-ms-run-function-failed: True */
-    bool no_failed;    /* ... is not sent at all */
-    bool has_exec_ms;  /* x-ms-run-fn-exec-ms: run_ns */
-    bool without_cors; /* the script made the headers itself */
+    bool failed;      /* x-ms-run-function-failed: True */
+    bool no_failed;   /* ... is not sent at all */
+    bool has_exec_ms; /* x-ms-run-fn-exec-ms: run_ns */
     bool close;
 };
 

@@ -2,7 +2,8 @@
  *
  * Clients come and leave, workers score, hang and die, in an order that is
  * drawn by lot but the same in every run. In the end every request has been
- * started once at the most, and whoever stayed has exactly one answer.
+ * started once at the most, nothing was started whose client had left before,
+ * and whoever stayed has exactly one answer.
  */
 #include "base/clock.h"
 #include "deploy/deployment.h"
@@ -15,12 +16,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { REQUESTS = 3000, WORKERS = 3, STARTS_MAX = FAKE_CREW_MAX - 8 };
+#define SHORT_RUN_NS 1000
+#define LONG_RUN_NS  (10 * SCO_NS_PER_MS)
+
+enum {
+    REQUESTS = 3000,
+    WORKERS = 3,
+    STARTS_MAX = FAKE_CREW_MAX - 8,
+    RECENT = 64, /* requests of which some have no answer yet */
+};
 
 /* What is known of one request. */
 struct story {
     struct sco_request *req; /* a reference of the "client's"; NULL: over */
     unsigned started, answered;
+    unsigned started_before; /* the client left */
     bool left;
     enum sco_status failure;
 };
@@ -94,8 +104,9 @@ client_comes(void)
 static void
 client_leaves(void)
 {
+    unsigned recent = submitted < RECENT ? (unsigned)submitted : RECENT;
     struct story *story =
-        &stories[submitted > 0 ? roll((unsigned)submitted) : 0];
+        recent > 0 ? &stories[submitted - 1 - roll(recent)] : &stories[0];
 
     if (story->req == NULL || story->answered > 0 || story->left) {
         return;
@@ -106,6 +117,7 @@ client_leaves(void)
     } else {
         story->left = sco_deployment_drop(deployment, story->req);
     }
+    story->started_before = story->started;
 }
 
 static size_t
@@ -117,6 +129,13 @@ number_of(struct sco_slice body)
     return strtoul(text, NULL, 10);
 }
 
+/* Now short, so that workers are fed ahead, now long. */
+static uint64_t
+run_ns(void)
+{
+    return submitted / 500 % 2 == 0 ? SHORT_RUN_NS : LONG_RUN_NS;
+}
+
 static void
 worker_steps(struct fake_worker *fake)
 {
@@ -126,7 +145,7 @@ worker_steps(struct fake_worker *fake)
     if (fake->base.state == SCO_WORKER_STARTING) {
         fake_ready(fake, NULL, 0);
     } else if (fake->call.body.data != NULL) {
-        fake_reply_after(fake, "done", roll(3) * SCO_NS_PER_MS);
+        fake_reply_after(fake, "done", run_ns());
         fake->call.body.data = NULL;
     } else if (fake_take(fake) == SCO_CHILD_CALL) {
         size_t number = number_of(fake->call.body);
@@ -202,6 +221,7 @@ check_stories(void)
         struct story *story = &stories[i];
 
         assert_true(story->started <= 1);
+        assert_true(!story->left || story->started == story->started_before);
         assert_int_equal(story->answered, story->left ? 0 : 1);
         left += story->left;
         lost += story->answered && story->failure == SCO_WORKER_LOST;

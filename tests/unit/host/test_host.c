@@ -10,11 +10,11 @@
 #include "support/test.h"
 
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -61,6 +61,7 @@ start(const char *more, bool load_fails)
     host.pid = fork();
     assert_true(host.pid >= 0);
     if (host.pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* if this test fails */
         (void)dup2(pair[1], STDERR_FILENO);
         c_runner_state.load_fails = load_fails;
         _exit(
