@@ -126,7 +126,7 @@ _SHAPES = tuple(broken(f"shape-{name}", text) for name, text in {
     "init-with-parameter":
         "def init(x):\n    pass\n\n\ndef run(data):\n    return 1\n",
     "run-a-class": _INIT + "class run:\n    pass\n",
-    "run-builtin": _INIT + "run = print\n",
+    "run-builtin": _INIT + "run = len\n",
     "raw-and-schema": (_RAW + _SCHEMA + _INIT + "@rawhttp\n@input_schema("
                        "'data', StandardPythonParameterType('a'))\n"
                        "def run(data):\n    return 1\n"),
