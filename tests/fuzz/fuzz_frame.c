@@ -76,7 +76,6 @@ try_head(struct sco_slice input)
     bytes = sco_head_bytes(&head, fields, count);
     SCO_CHECK(bytes == input.len - in.left, "not as long as what was read");
     again = malloc(bytes);
-    SCO_CHECK(again != NULL, "no memory");
     SCO_CHECK(again != NULL, "memory");
     sco_head_write(&head, fields, count, again);
     SCO_CHECK(memcmp(again, input.data, bytes) == 0, "not what was read");
