@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -41,6 +42,14 @@ def command() -> list[str]:
     if script.exists():
         return [str(script)]
     return [sys.executable, "-m", "scorehost.azmlinfsrv"]
+
+
+@functools.cache
+def library_is_strict() -> bool:
+    """Whether the HTTP library is libmicrohttpd 1.0, which refuses more by itself."""
+    told = subprocess.run([*command(), "--version"], capture_output=True, text=True, timeout=30)
+    assert "libmicrohttpd " in told.stdout, told
+    return "libmicrohttpd 0." not in told.stdout
 
 
 class Port:

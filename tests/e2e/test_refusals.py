@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from .conftest import Make
-from .host import Host
+from .host import Host, library_is_strict
 from .wire import Closed, Connection, Response, chunked, request
 
 HOST = b"Host: score.example\r\n"
@@ -53,6 +53,17 @@ def refused_somehow(server: Host, data: bytes, half_close: bool = False) -> int:
     return status
 
 
+def ask_or_library(server: Host, data: bytes, status: int) -> None:
+    """Send what we refuse with this status, if the library lets us see it.
+
+    libmicrohttpd 0.9 does; 1.0 refuses it by itself, with a page of its own.
+    """
+    if library_is_strict():
+        assert refused_somehow(server, data) in (400, status)
+    else:
+        assert ask(server, data).status == status
+
+
 # Where a body ends
 
 
@@ -84,7 +95,7 @@ def test_a_content_length_beyond_any_number(server: Host) -> None:
 def test_a_length_together_with_chunks(server: Host, order: int) -> None:
     fields = [b"Content-Length: 30\r\n", b"Transfer-Encoding: chunked\r\n"]
     data = POST + fields[order] + fields[1 - order] + b"\r\n" + chunked(ORDER)
-    assert ask(server, data).status == 400
+    ask_or_library(server, data, 400)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +105,7 @@ def test_a_length_together_with_chunks(server: Host, order: int) -> None:
 )
 def test_an_unknown_transfer_coding(server: Host, value: bytes, status: int) -> None:
     data = POST + b"Transfer-Encoding: " + value + b"\r\n\r\n" + chunked(ORDER)
-    assert ask(server, data).status == status
+    ask_or_library(server, data, status)
 
 
 def test_a_repeated_transfer_coding(server: Host) -> None:
@@ -151,7 +162,7 @@ def test_chunks_that_end_early_are_not_scored(server: Host, end: bytes) -> None:
 
 def test_a_missing_host(server: Host) -> None:
     data = b"POST /score HTTP/1.1\r\nContent-Length: 30\r\n\r\n" + ORDER
-    assert ask(server, data).status == 400
+    ask_or_library(server, data, 400)
 
 
 @pytest.mark.parametrize("second", [b"score.example", b"other.example"])
@@ -321,13 +332,13 @@ def test_what_is_dropped_takes_no_memory(server: Host) -> None:
 def test_the_refused_are_logged_and_nobody_else_noticed(server: Host) -> None:
     with Connection(server.address) as before:
         before.send(request("GET", "/")).response("GET")
-        ask(server, POST + b"Transfer-Encoding: bogus\r\n\r\n")
+        ask(server, POST + b"Expect: a miracle\r\nContent-Length: 30\r\n\r\n")
         assert before.send(request("GET", "/")).response("GET").status == 200
-    server.wait_said("Invalid request from ip=127.0.0.1: Unsupported transfer coding: 'bogus'")
+    server.wait_said("Invalid request from ip=127.0.0.1: ")
     assert len(server.workers()) == 1
     assert server.times_ready() == 1
 
 
 def test_an_id_that_was_sent_comes_back_with_a_refusal(server: Host) -> None:
-    data = POST + b"x-request-id: mine\r\nTransfer-Encoding: bogus\r\n\r\n"
+    data = POST + b"x-request-id: mine\r\nHost: another\r\n\r\n"
     assert ask(server, data).get("x-request-id") == "mine"
