@@ -29,6 +29,15 @@ _PROCESS_ENDS = ("failures/exit ?", "failures/killed", "worker-exits-3/*",
                  "failures/still serving", "failures/@stop", "init-os-exit-*")
 LIVE = os.environ.get("DIFFERENTIAL_LIVE") == "1"
 
+
+@pytest.fixture(scope="session")
+def strict_library() -> bool:
+    """Whether the server under test has libmicrohttpd 1.0."""
+    told = subprocess.run([*shlex.split(SERVER), "--version"], check=True,
+                          capture_output=True, text=True).stdout
+    return "libmicrohttpd " in told and "libmicrohttpd 0." not in told
+
+
 BY_NAME = {play.name: play for play in PLAYS}
 
 
