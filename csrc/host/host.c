@@ -73,10 +73,16 @@ remove_socket_files(const struct host *host)
     }
 }
 
+/* Ends the workers at once; those that are still there after a while are
+ * given up. */
 static void
 kill_all(struct host *host)
 {
+    host->stopping = true;
     host->killed = true;
+    sco_loop_timer_set(host->loop, &host->patience,
+                       sco_loop_now_ns(host->loop) +
+                           KILL_PATIENCE_MS * SCO_NS_PER_MS);
     sco_deployment_kill(host->deployment);
 }
 
@@ -137,16 +143,14 @@ on_patience(void *arg, uint64_t now_ns)
 {
     struct host *host = arg;
 
+    (void)now_ns;
     if (host->killed) {
         give_up(host);
         return;
     }
     sco_log(SCO_EVENT_DRAIN_TIMEOUT, "%zu requests were still in hand",
             sco_deployment_busy(host->deployment));
-    host->stopping = true;
     kill_all(host);
-    sco_loop_timer_set(host->loop, &host->patience,
-                       now_ns + KILL_PATIENCE_MS * SCO_NS_PER_MS);
 }
 
 static void
@@ -165,11 +169,7 @@ static void
 on_stop_signal(struct host *host)
 {
     if (host->draining) {
-        host->stopping = true;
         kill_all(host);
-        sco_loop_timer_set(host->loop, &host->patience,
-                           sco_loop_now_ns(host->loop) +
-                               KILL_PATIENCE_MS * SCO_NS_PER_MS);
         return;
     }
     drain(host, host->config->drain_timeout_ms);
@@ -222,7 +222,6 @@ on_boot_failed(void *arg)
     sco_log(SCO_EVENT_SHUTTING_DOWN, "Shutting down: Master");
     sco_log(SCO_EVENT_SHUTDOWN_REASON, "Reason: Worker failed to boot.");
     host->exit_code = EXIT_BOOT;
-    host->stopping = true;
     drain(host, KILL_PATIENCE_MS);
     kill_all(host);
 }

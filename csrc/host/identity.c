@@ -13,7 +13,7 @@ sco_field_find(const struct sco_field *fields, size_t count,
     return false;
 }
 
-/* Which of the three ids a header is. */
+/* Which id a header is. */
 enum id { ID_REQUEST, ID_LEGACY, ID_CLIENT, ID_TRACE, ID_NONE };
 
 static enum id

@@ -103,12 +103,12 @@ pool_return(void *arg, struct sco_worker *worker, struct sco_request *req)
 }
 
 static void
-judge_end(struct sco_pool *pool, const struct sco_worker *worker,
-          bool was_ready)
+judge_end(struct sco_pool *pool, const struct sco_worker *worker)
 {
     uint64_t lived_ns = sco_loop_now_ns(pool->setup->loop) - worker->begun_ns;
 
-    if (was_ready && sco_respawn_was_useful(lived_ns, worker->served)) {
+    if (worker->was_ready &&
+        sco_respawn_was_useful(lived_ns, worker->served)) {
         pool->failures = 0;
     } else {
         pool->failures++;
@@ -130,7 +130,7 @@ pool_gone(void *arg, struct sco_worker *worker,
     }
     if (!asked) {
         log_end(worker, end);
-        judge_end(pool, worker, worker->was_ready);
+        judge_end(pool, worker);
     }
     if (pool->restarts > 0) {
         pool->restarts--;
