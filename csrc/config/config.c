@@ -25,6 +25,7 @@ enum { KEY_COUNT = sizeof(keys) / sizeof(keys[0]) };
 
 static const char *const worker_kinds[] = {
     [SCO_CONFIG_PROCESS] = "process",
+    [SCO_CONFIG_INTERPRETER] = "interpreter",
     [SCO_CONFIG_THREAD] = "thread",
 };
 

@@ -24,7 +24,11 @@ enum {
     SCO_CONFIG_MAX_DEPTH = 2,
 };
 
-enum sco_config_worker_kind { SCO_CONFIG_PROCESS, SCO_CONFIG_THREAD };
+enum sco_config_worker_kind {
+    SCO_CONFIG_PROCESS,
+    SCO_CONFIG_INTERPRETER,
+    SCO_CONFIG_THREAD,
+};
 
 /* Strings in the order given. */
 struct sco_config_list {

@@ -44,7 +44,7 @@ enum {
 struct host {
     struct sco_config *config;
     struct sco_slice boot;
-    const struct sco_runner *runner;
+    const struct sco_runner *runner; /* of an in-process kind */
     const struct sco_worker_ops *kind;
     struct sco_signals signals;
     struct sco_seat *seat;
@@ -130,7 +130,7 @@ on_turn_end(void *arg, uint64_t now_ns)
 static void
 give_up(struct host *host)
 {
-    if (host->kind == &sco_thread_worker &&
+    if (host->runner != NULL &&
         sco_deployment_pool(host->deployment)->count > 0) {
         remove_socket_files(host);
         _exit(host->exit_code);
@@ -203,8 +203,7 @@ on_signal(void *arg, int number)
             sco_log(SCO_EVENT_SIGNAL, "Handling signal: %s", names[i].name);
         }
     }
-    if (number == SIGHUP && !host->draining &&
-        host->kind == &sco_process_worker) {
+    if (number == SIGHUP && !host->draining && host->runner == NULL) {
         sco_log(SCO_EVENT_SIGNAL, "Hang up: Master");
         sco_pool_restart(sco_deployment_pool(host->deployment));
     } else if (number == SIGTTIN || number == SIGTTOU) {
@@ -374,7 +373,7 @@ loop_body(void *arg)
 
     if (make_all(host, &err) == SCO_OK) {
         log_listening(host);
-        if (host->kind == &sco_process_worker) {
+        if (host->runner == NULL) {
             sco_deployment_start(host->deployment);
         }
         sco_loop_run(host->loop);
@@ -432,7 +431,7 @@ serve_main(struct host *host)
     const struct sco_runner *runner = host->runner;
     struct sco_error err = { .text = "" };
 
-    if (host->kind != &sco_thread_worker) {
+    if (runner == NULL) {
         return;
     }
     host->load_failed = runner->load(runner->arg, &err) != SCO_OK;
@@ -460,23 +459,35 @@ run(struct host *host)
     }
     serve_main(host);
     pthread_join(thread, NULL);
-    if (host->kind == &sco_thread_worker) {
+    if (host->runner != NULL) {
         host->runner->unload(host->runner->arg);
     }
     return host->exit_code;
 }
 
 static enum sco_status
-choose_kind(struct host *host, struct sco_error *err)
+choose_kind(struct host *host, const struct sco_runners *runners,
+            struct sco_error *err)
 {
-    bool threads = host->config->worker_kind == SCO_CONFIG_THREAD;
-
-    host->kind = threads ? &sco_thread_worker : &sco_process_worker;
-    if (threads && host->runner == NULL) {
-        return sco_fail(err, SCO_UNSUPPORTED,
-                        "worker kind thread needs Python in the host");
+    switch (host->config->worker_kind) {
+    case SCO_CONFIG_PROCESS:
+        host->kind = &sco_process_worker;
+        return SCO_OK;
+    case SCO_CONFIG_INTERPRETER:
+        host->kind = &sco_interpreter_worker;
+        host->runner = runners != NULL ? runners->interpreter : NULL;
+        break;
+    case SCO_CONFIG_THREAD:
+        host->kind = &sco_thread_worker;
+        host->runner = runners != NULL ? runners->thread : NULL;
+        break;
     }
-    if (threads && host->config->worker_count == 1) {
+    if (host->runner == NULL) {
+        return sco_fail(err, SCO_UNSUPPORTED,
+                        "this Python has no worker kind %s in the host",
+                        host->kind->name);
+    }
+    if (host->kind == &sco_thread_worker && host->config->worker_count == 1) {
         host->seat = sco_seat_create();
     }
     return SCO_OK;
@@ -484,16 +495,16 @@ choose_kind(struct host *host, struct sco_error *err)
 
 int
 sco_host_serve(struct sco_slice config, struct sco_slice boot,
-               const struct sco_runner *runner)
+               const struct sco_runners *runners)
 {
-    struct host host = { .boot = boot, .runner = runner };
+    struct host host = { .boot = boot };
     struct sigaction ignore = { .sa_handler = SIG_IGN };
     struct sigaction pipe_before;
     struct sco_error err = { .text = "" };
     int exit_code = EXIT_LISTEN;
 
     if (sco_config_create(config, &host.config, &err) != SCO_OK ||
-        choose_kind(&host, &err) != SCO_OK) {
+        choose_kind(&host, runners, &err) != SCO_OK) {
         sco_log(SCO_EVENT_INTERNAL, "%s", err.text);
         sco_config_destroy(host.config);
         return EXIT_LISTEN;

@@ -8,19 +8,19 @@
 #include "base/slice.h"
 #include "base/status.h"
 
-struct sco_runner;
+struct sco_runners;
 
 /* Serves until told to stop by a signal, or until it cannot go on.
  *
  * `config` is the JSON text of config/schema.def's keys, `boot` the text that
- * each worker is given. `runner` calls the script in this process for worker
- * kind "thread"; NULL where there is no Python.
+ * each worker is given. `runners` call the script in this process for the
+ * in-process kinds; NULL where there is no Python.
  *
  * Blocks: until the host has ended; the caller has let go of the GIL.
  * Returns the process's exit code as the contract has it: 0 after a signal,
  * 1 when an address cannot be had, 3 when a worker cannot boot. Errors in
  * `config` are logged and give 1. */
 int sco_host_serve(struct sco_slice config, struct sco_slice boot,
-                   const struct sco_runner *runner);
+                   const struct sco_runners *runners);
 
 #endif

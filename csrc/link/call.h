@@ -23,6 +23,7 @@ enum sco_reply_flag {
     SCO_REPLY_OWN_TYPE = 8,         /* the headers hold a Content-Type */
     SCO_REPLY_STREAM = 16,          /* the body follows in pieces */
     SCO_REPLY_HTTP_RESPONSE = 32,   /* the script made a Response object */
+    SCO_REPLY_UNFIT = 64,           /* this kind of worker cannot run it */
 };
 
 /* How the script is called. */

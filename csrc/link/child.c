@@ -110,6 +110,7 @@ sco_child_attach(int fd, struct sco_child **out, struct sco_error *err)
     }
     child->boot_bytes = hello.boot_bytes;
     child->own = true;
+    (void)signal(SCO_DUMP_SIGNAL, SIG_IGN);
     status = map_shared(child, &hello, fds, err);
     if (status != SCO_OK) {
         goto fail;

@@ -22,6 +22,10 @@ struct sco_child;
 /* Sent by the host to a worker process whose request ran over its limit. */
 #define SCO_INTERRUPT_SIGNAL (SIGRTMAX - 2)
 
+/* Has a thread write its Python stack to stderr; ignored until the worker's
+ * Python side has set it up. */
+#define SCO_DUMP_SIGNAL (SIGRTMAX - 3)
+
 enum sco_child_event {
     SCO_CHILD_CALL,   /* *call_out is to be scored and answered */
     SCO_CHILD_LINE,   /* *line_out is to be logged */

@@ -4,6 +4,7 @@
 #include "http/http.h"
 #include "pybridge/call_object.h"
 #include "pybridge/runner.h"
+#include "worker/runner.h"
 
 static struct sco_core_state *
 state_of(PyObject *module)
@@ -32,6 +33,7 @@ core_serve(PyObject *module, PyObject *args)
     PyObject *config_text, *boot_text;
     struct sco_slice config, boot;
     struct sco_bridge *bridge;
+    struct sco_runners runners = { NULL, NULL };
     int code;
 
     if (!PyArg_ParseTuple(args, "UU:serve", &config_text, &boot_text) ||
@@ -48,8 +50,9 @@ core_serve(PyObject *module, PyObject *args)
     if (bridge == NULL) {
         return NULL;
     }
+    runners.thread = sco_bridge_runner(bridge);
     sco_bridge_detach(bridge);
-    code = sco_host_serve(config, boot, sco_bridge_runner(bridge));
+    code = sco_host_serve(config, boot, &runners);
     sco_bridge_attach(bridge);
     sco_bridge_destroy(bridge);
     return PyLong_FromLong(code);

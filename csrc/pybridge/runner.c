@@ -123,10 +123,12 @@ done:
 }
 
 static void
-bridge_documents(void *arg, const struct sco_document **documents_out,
-                 size_t *count_out)
+bridge_documents(void *arg, void *thread,
+                 const struct sco_document **documents_out, size_t *count_out)
 {
     struct sco_bridge *bridge = arg;
+
+    (void)thread;
 
     *documents_out = bridge->scoring.documents;
     *count_out = bridge->scoring.document_count;
@@ -165,10 +167,12 @@ end_state(void)
 }
 
 static enum sco_status
-bridge_enter(void *arg, void **thread_out)
+bridge_enter(void *arg, void **thread_out, struct sco_error *err)
 {
     struct sco_bridge *bridge = arg;
     struct bridge_thread *thread;
+
+    (void)err;
 
     if (pthread_equal(pthread_self(), bridge->main_id)) {
         *thread_out = &bridge->main;
@@ -234,6 +238,13 @@ bridge_line(void *arg, void *thread_arg, const struct sco_child_line *line)
 }
 
 static void
+bridge_dump(void *arg, void *thread_arg)
+{
+    (void)arg;
+    (void)thread_arg;
+}
+
+static void
 bridge_interrupt(void *arg, void *thread_arg)
 {
     struct sco_bridge *bridge = arg;
@@ -294,6 +305,7 @@ static const struct sco_runner bridge_functions = {
     .leave = bridge_leave,
     .score = bridge_score,
     .line = bridge_line,
+    .dump = bridge_dump,
     .interrupt = bridge_interrupt,
     .signals = bridge_signals,
     .unload = bridge_unload,

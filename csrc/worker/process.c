@@ -43,6 +43,17 @@ process_interrupt(struct sco_worker *worker)
 }
 
 static void
+process_dump(struct sco_worker *worker)
+{
+    const struct process_worker *process =
+        (const struct process_worker *)worker;
+
+    if (!process->ended) {
+        kill(worker->pid, SCO_DUMP_SIGNAL);
+    }
+}
+
+static void
 process_kill(struct sco_worker *worker)
 {
     const struct process_worker *process =
@@ -139,6 +150,7 @@ const struct sco_worker_ops sco_process_worker = {
     .name = "process",
     .bytes = sizeof(struct process_worker),
     .start = process_start,
+    .dump = process_dump,
     .interrupt = process_interrupt,
     .kill = process_kill,
     .finish = process_finish,

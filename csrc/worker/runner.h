@@ -1,8 +1,12 @@
 /* runner.h - how a worker thread in the host calls the script
  *
- * The core knows no Python. Whoever starts the host gives it one of these,
- * and the thread kind calls it; pybridge/runner.c is the real one, the tests
- * have their own.
+ * The core knows no Python. Whoever starts the host gives it one of these for
+ * each in-process kind, and worker/thread.c calls it; pybridge/ has the real
+ * ones, the tests have their own.
+ *
+ * In kind `thread` all workers share the main interpreter: load() runs once.
+ * In kind `interpreter` there is nothing to load in main: enter() makes an
+ * interpreter with a GIL of its own and loads the script there.
  */
 #ifndef SCO_WORKER_RUNNER_H
 #define SCO_WORKER_RUNNER_H
@@ -16,24 +20,31 @@
 struct sco_runner {
     void *arg;
 
-    /* Loads the script and runs init() in the host's own interpreter.
+    /* Prepares the host's own interpreter: kind thread loads the script and
+     * runs init() there, kind interpreter imports what must be imported in
+     * main first.
      *
      * Thread: main, before any other call.
      * Blocks: as long as the script's init().
      * Errors: SCO_SCRIPT when it failed; the reason has been logged. */
     enum sco_status (*load)(void *arg, struct sco_error *err);
 
-    /* What a worker offers beside scoring, as for sco_child_ready(); holds
-     * until unload(). Thread: any, after load(). */
-    void (*documents)(void *arg, const struct sco_document **documents_out,
-                      size_t *count_out);
-
-    /* Makes the calling thread one that may score, and undoes it.
+    /* Makes the calling thread one that may score, and undoes it. leave()
+     * may block for ever: a script's own threads may not end.
      *
      * Thread: the worker thread; main is prepared already by load().
-     * Errors: SCO_NOMEM. */
-    enum sco_status (*enter)(void *arg, void **thread_out);
+     * Blocks: kind interpreter: as long as the script's init().
+     * Errors: SCO_NOMEM; SCO_SCRIPT when the script failed to load in this
+     *         thread, and the reason has been logged. */
+    enum sco_status (*enter)(void *arg, void **thread_out,
+                             struct sco_error *err);
     void (*leave)(void *arg, void *thread);
+
+    /* What a worker offers beside scoring, as for sco_child_ready(); holds
+     * until leave(). Thread: the one that entered. */
+    void (*documents)(void *arg, void *thread,
+                      const struct sco_document **documents_out,
+                      size_t *count_out);
 
     /* Scores one call and gives its reply.
      *
@@ -45,8 +56,12 @@ struct sco_runner {
     /* Logs a line through Python's logging. Thread: one that has entered. */
     void (*line)(void *arg, void *thread, const struct sco_child_line *line);
 
-    /* Asks the script that runs on `thread` to stop: ScoringTimeout is raised
-     * in it as soon as it runs Python code again.
+    /* Writes the Python stack of `thread` to stderr. Never waits for a GIL.
+     * Thread: any. */
+    void (*dump)(void *arg, void *thread);
+
+    /* Asks the script that runs on `thread` to stop: ScoringTimeout (or
+     * Cancelled) is raised in it as soon as it runs Python code again.
      *
      * Thread: any but the loop's own (it may wait for the GIL), or for the
      *         main thread any at all. */
@@ -57,6 +72,12 @@ struct sco_runner {
 
     /* Lets go of the script. Thread: main, after all have left. */
     void (*unload)(void *arg);
+};
+
+/* The runners of the in-process kinds; NULL where there is no Python. */
+struct sco_runners {
+    const struct sco_runner *thread;
+    const struct sco_runner *interpreter;
 };
 
 #endif

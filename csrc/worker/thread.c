@@ -71,9 +71,9 @@ thread_body(void *arg)
     size_t count = 0;
     void *entered = NULL;
 
-    if (runner->enter(runner->arg, &entered) == SCO_OK) {
+    if (runner->enter(runner->arg, &entered, NULL) == SCO_OK) {
         atomic_store(&thread->entered, entered);
-        runner->documents(runner->arg, &documents, &count);
+        runner->documents(runner->arg, entered, &documents, &count);
         if (sco_child_ready(thread->child, documents, count, NULL) == SCO_OK) {
             serve_child(thread, entered);
         }
@@ -153,6 +153,18 @@ thread_interrupt(struct sco_worker *worker)
 }
 
 static void
+thread_dump(struct sco_worker *worker)
+{
+    struct thread_worker *thread = (struct thread_worker *)worker;
+    const struct sco_runner *runner = worker->setup->runner;
+    void *entered = atomic_load(&thread->entered);
+
+    if (entered != NULL) {
+        runner->dump(runner->arg, entered);
+    }
+}
+
+static void
 thread_kill(struct sco_worker *worker)
 {
     /* A thread cannot be killed: it is told to end, and does so when run()
@@ -172,10 +184,21 @@ thread_finish(struct sco_worker *worker)
     sco_child_destroy(thread->child);
 }
 
+const struct sco_worker_ops sco_interpreter_worker = {
+    .name = "interpreter",
+    .bytes = sizeof(struct thread_worker),
+    .start = thread_start,
+    .dump = thread_dump,
+    .interrupt = thread_interrupt,
+    .kill = thread_kill,
+    .finish = thread_finish,
+};
+
 const struct sco_worker_ops sco_thread_worker = {
     .name = "thread",
     .bytes = sizeof(struct thread_worker),
     .start = thread_start,
+    .dump = thread_dump,
     .interrupt = thread_interrupt,
     .kill = thread_kill,
     .finish = thread_finish,

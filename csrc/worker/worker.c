@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "link/call.h"
 #include "request/stream.h"
 
 #include <signal.h>
@@ -21,6 +22,7 @@ sco_worker_kind(struct sco_slice name)
 {
     static const struct sco_worker_ops *const kinds[] = {
         &sco_process_worker,
+        &sco_interpreter_worker,
         &sco_thread_worker,
     };
 
@@ -126,6 +128,7 @@ overrun(struct sco_worker *worker, struct sco_request *req, uint64_t now_ns)
     }
     sco_request_fail(req, SCO_TIMEOUT, NULL, worker->pid);
     return_unstarted(worker);
+    worker->ops->dump(worker);
     worker->ops->interrupt(worker);
     sco_loop_timer_set(worker->setup->loop, &worker->limit, now_ns + MERCY_NS);
 }
@@ -402,6 +405,10 @@ hear_reply(struct sco_worker *worker, const struct sco_lane_reply *reply)
     case SCO_LANE_WHOLE:
         answer = answer_from(worker, req, reply);
         sco_request_answer(req, &answer);
+        if ((reply->flags & SCO_REPLY_UNFIT) != 0 &&
+            worker->boss.on_unfit != NULL) {
+            worker->boss.on_unfit(worker->boss.arg, worker);
+        }
         through(worker, req, reply->run_ns);
         return true;
     case SCO_LANE_START:

@@ -47,9 +47,11 @@ enum sco_worker_state {
 struct sco_worker_end {
     int exit_code; /* when signal is 0 */
     int signal;
+    bool lost; /* inside the host, and stuck: its thread is left behind */
 };
 
-/* To whom a worker reports; the pool. Every member is required. */
+/* To whom a worker reports; the pool. Every member is required, but
+ * on_unfit. */
 struct sco_worker_boss {
     void *arg;
 
@@ -60,6 +62,10 @@ struct sco_worker_boss {
 
     /* A request is through; `run_ns` is what run() took. */
     void (*on_through)(void *arg, struct sco_worker *worker, uint64_t run_ns);
+
+    /* The worker answered with SCO_REPLY_UNFIT: the script needs a module
+     * that does not load in this kind of worker. */
+    void (*on_unfit)(void *arg, struct sco_worker *worker);
 
     /* A request comes back unstarted. Ownership: the boss has the work. */
     void (*on_return)(void *arg, struct sco_worker *worker,
@@ -79,7 +85,7 @@ struct sco_worker_setup {
     struct sco_slice boot;           /* JSON, for the worker's Python side */
     const char *python;              /* kind process: the executable */
     unsigned threads_each;           /* ... OMP_NUM_THREADS and kin */
-    const struct sco_runner *runner; /* kind thread */
+    const struct sco_runner *runner; /* kinds thread and interpreter */
     struct sco_seat *seat; /* kind thread with one worker: the main thread */
     uint64_t limit_ns;     /* of one run(); 0: none */
     uint64_t stream_limit_ns; /* of silence in a stream; 0: none */
@@ -117,10 +123,14 @@ struct sco_worker_ops {
      * Errors: SCO_INTERNAL with the system's reason; nothing runs then. */
     enum sco_status (*start)(struct sco_worker *worker, struct sco_error *err);
 
+    /* Writes the stack of the script to stderr, without waiting for it. */
+    void (*dump)(struct sco_worker *worker);
+
     /* Raises ScoringTimeout in the script, if it runs Python code at all. */
     void (*interrupt)(struct sco_worker *worker);
 
-    /* Ends the worker at once, where that is possible; on_gone follows. */
+    /* Ends the worker at once; on_gone follows. A thread cannot be ended: it
+     * is left behind, with what it uses, and its end has `lost`. */
     void (*kill)(struct sco_worker *worker);
 
     /* Frees what start() made. Also half of it. */
@@ -128,6 +138,7 @@ struct sco_worker_ops {
 };
 
 extern const struct sco_worker_ops sco_process_worker;
+extern const struct sco_worker_ops sco_interpreter_worker;
 extern const struct sco_worker_ops sco_thread_worker;
 
 /* The kind of this name, or NULL. */

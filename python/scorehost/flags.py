@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MAX_TIMEOUT_MS = 10**12
 _MAX_BYTES = 2**40
 _MAX_COUNT = 2**31 - 1
+_MAX_WORKERS = 1024
 
 
 class Flag:
@@ -33,7 +34,7 @@ class Flag:
         contract: bool = False,
     ) -> None:
         self.name = name
-        self.read = read  # None: a switch
+        self.read = read  # None: a switch, off by default
         self.help = text  # empty: hidden
         self.env = env  # also the key in config.json
         self.contract = contract
@@ -79,6 +80,15 @@ def one_of(*names: str) -> Callable[[str], str]:
         return text.lower()
 
     return read
+
+
+def list_of(read: Callable[[str], object]) -> Callable[[str], list[str]]:
+    """Makes a reader of several values with commas between them."""
+
+    def read_all(text: str) -> list[str]:
+        return [str(read(item.strip())) for item in text.split(",")]
+
+    return read_all
 
 
 def host_name(text: str) -> str:
@@ -152,9 +162,115 @@ FLAGS = (
     ),
     Flag(
         "worker_kind",
-        one_of("process", "thread"),
-        "Where the script runs: process (the default) or thread.",
+        one_of("auto", "process", "interpreter", "thread"),
+        "Where the script runs: process, interpreter, thread, or auto (the default), which "
+        "takes what fits the script.",
         env="WORKER_KIND",
+    ),
+    Flag(
+        "worker_min",
+        number(0, _MAX_WORKERS),
+        "The fewest workers that autoscaling leaves; worker_count by default.",
+        env="WORKER_MIN",
+    ),
+    Flag(
+        "worker_max",
+        number(0, _MAX_WORKERS),
+        "The most workers that autoscaling starts; worker_count by default.",
+        env="WORKER_MAX",
+    ),
+    Flag(
+        "worker_preload",
+        None,
+        "Load the script once, call init(), and fork the worker processes from there.",
+        env="WORKER_PRELOAD",
+    ),
+    Flag(
+        "share_module",
+        None,
+        "Let worker threads share one copy of the script's module.",
+        env="SHARE_MODULE",
+    ),
+    Flag(
+        "reload",
+        None,
+        "Replace the workers whenever a file beside the script changes (for development).",
+        env="SCOREHOST_RELOAD",
+    ),
+    Flag(
+        "max_requests",
+        number(0, _MAX_COUNT),
+        "How many requests a worker answers before it is replaced; 0, the default, is no limit.",
+        env="MAX_REQUESTS",
+    ),
+    Flag(
+        "max_requests_jitter",
+        number(0, _MAX_COUNT),
+        "How many of them more it may be, by chance, so that not all are replaced at once.",
+        env="MAX_REQUESTS_JITTER",
+    ),
+    Flag(
+        "max_worker_age_ms",
+        number(0, MAX_TIMEOUT_MS),
+        "How old a worker grows before it is replaced; 0, the default, is no limit.",
+        env="MAX_WORKER_AGE_MS",
+    ),
+    Flag(
+        "max_worker_rss_bytes",
+        number(0, _MAX_BYTES),
+        "How much resident memory a worker may have before it is replaced; 0, the default, "
+        "is no limit.",
+        env="MAX_WORKER_RSS_BYTES",
+    ),
+    Flag(
+        "max_lost_workers",
+        number(0, 1024),
+        "How many stuck workers inside the host are replaced before the host is; 2 by default.",
+        env="MAX_LOST_WORKERS",
+    ),
+    Flag(
+        "gpu_workers",
+        list_of(number(0, 1023)),
+        'The GPUs that a worker of its own is started for, as in "0,1".',
+        env="GPU_WORKERS",
+    ),
+    Flag(
+        "remote_listen",
+        str,
+        'Where remote workers come to, as in "tcp://0.0.0.0:5555".',
+        env="REMOTE_LISTEN",
+    ),
+    Flag(
+        "remote_keys",
+        str,
+        "The folder that holds the host's secret key and the public keys of its workers.",
+        env="REMOTE_KEYS",
+    ),
+    Flag(
+        "supervisor",
+        one_of("on", "off"),
+        "Whether a second process watches the host and starts it again after a crash: "
+        "on (the default) or off.",
+        env="SCOREHOST_SUPERVISOR",
+    ),
+    Flag(
+        "server_timing",
+        None,
+        "Tell in the header Server-Timing where the time of a request went.",
+        env="SERVER_TIMING",
+    ),
+    Flag(
+        "raise_cancelled",
+        None,
+        "Raise scorehost.Cancelled in run() when its client has left.",
+        env="RAISE_CANCELLED",
+    ),
+    Flag(
+        "request_timeout_ms",
+        number(0, MAX_TIMEOUT_MS),
+        "How long a caller waits who sends no x-request-timeout-ms; 0, the default, is for "
+        "ever.",
+        env="REQUEST_TIMEOUT_MS",
     ),
     Flag(
         "access_log",
@@ -234,6 +350,12 @@ FLAGS = (
 BY_NAME = {flag.name: flag for flag in FLAGS}
 
 
+def find(name: str) -> Flag | None:
+    """The flag of this name; a new one may be written with hyphens."""
+    flag = BY_NAME.get(name.replace("-", "_"))
+    return flag if flag is not None and (flag.name == name or not flag.contract) else None
+
+
 def store(found: dict[str, object], flag: Flag, text: str) -> None:
     """Puts a flag's value where it belongs; ValueError when it is a bad one."""
     assert flag.read is not None
@@ -252,7 +374,7 @@ def parse(argv: list[str]) -> dict[str, object] | None:
     words = iter(argv)
     for word in words:
         name, equals, text = word[2:].partition("=")
-        flag = BY_NAME.get(name) if word[:2] == "--" else None
+        flag = find(name) if word[:2] == "--" else None
         if flag is None:
             return None
         if flag.read is None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MAX_WORKERS = 1024
 
 #: The keys that C knows by another name, or not at all.
-_NOT_COPIED = ("access_log", "host", "scoring_timeout_ms", "socket")
+_NOT_COPIED = ("access_log", "host", "scoring_timeout_ms", "socket", "supervisor", "worker_kind")
 
 
 class StartError(Exception):
@@ -147,11 +147,16 @@ def _texts(value: object) -> list[str]:
 
 
 def _read(flag: Flag, value: object) -> object:
-    assert flag.read is not None
-    if isinstance(value, bool) and flag.name == "access_log":
+    if flag.name == "worker_preload":  # the contract's: nothing but "true" is meant
+        return str(value).lower() == "true"
+    if flag.read is None:
+        return parse_bool(value)
+    if isinstance(value, bool) and flag.name in ("access_log", "supervisor"):
         return "on" if value else "off"
     if flag.name == "host":
         return [flag.read(text) for text in _texts(value)]
+    if flag.name == "gpu_workers" and isinstance(value, list):
+        value = ",".join(_texts(value))
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise ValueError(f"expected text or a number, got {value!r}")
     return flag.read(str(value))
@@ -194,6 +199,12 @@ def listeners(environ: Mapping[str, str], keys: Mapping[str, object]) -> list[st
     return places
 
 
+def worker_kind(keys: Mapping[str, object]) -> str:
+    """The kind of worker that was asked for, or that fits."""
+    asked = str(keys.get("worker_kind", "auto"))
+    return "process" if asked == "auto" else asked
+
+
 def config(
     environ: Mapping[str, str], keys: Mapping[str, object], settings: Settings, own_log: bool
 ) -> dict[str, object]:
@@ -206,6 +217,7 @@ def config(
         "cors_origins": settings.origins,
         "server_version": environ.get("HTTP_X_MS_SERVER_VERSION", ""),
         "access_log": keys.get("access_log", "on") == "on",
+        "worker_kind": worker_kind(keys),
         "log_to_worker": own_log,
         "python": sys.executable,
     }

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from scorehost import COMPAT_VERSION
-from scorehost.flags import FLAGS, Flag
+from scorehost.flags import FLAGS, Flag, find
 
 
 class _Parser(argparse.ArgumentParser):
@@ -75,7 +75,10 @@ def _spell_out(word: str, parser: _Parser) -> str:
     of today relies on.
     """
     stem, equals, value = word.partition("=")
-    every = {f"--{flag.name}" for flag in FLAGS} | {"--help"}
+    flag = find(stem[2:]) if stem[:2] == "--" else None
+    if flag is not None:
+        return f"--{flag.name}{equals}{value}"
+    every = {"--help"}
     if len(stem) < 3 or stem[:2] != "--" or " " in stem or stem in every:
         return word
     names = ["--help", *(f"--{flag.name}" for flag in FLAGS if flag.contract)]

@@ -111,7 +111,8 @@ def test_abbreviations_are_those_of_the_contract(
         ),
         (
             ["--worker_kind", "green"],
-            "argument --worker_kind: expected process or thread, got 'green'",
+            "argument --worker_kind: expected auto or process or interpreter or thread, "
+            "got 'green'",
         ),
         (["--access_log=no"], "argument --access_log: expected on or off, got 'no'"),
         (["--host", ""], "argument --host: expected an address to listen on, got ''"),

@@ -49,6 +49,7 @@ struct host {
 static struct host
 start(const char *more, bool load_fails)
 {
+    const struct sco_runners runners = { .thread = &c_runner };
     struct host host;
     char config[512];
     int pair[2];
@@ -64,8 +65,7 @@ start(const char *more, bool load_fails)
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* if this test fails */
         (void)dup2(pair[1], STDERR_FILENO);
         c_runner_state.load_fails = load_fails;
-        _exit(
-            sco_host_serve(sco_slice_of(config), SCO_SLICE("{}"), &c_runner));
+        _exit(sco_host_serve(sco_slice_of(config), SCO_SLICE("{}"), &runners));
     }
     (void)close(pair[1]);
     host.log = pair[0];
@@ -262,7 +262,7 @@ test_what_it_cannot_understand_ends_it_with_code_1(void **state)
     assert_int_equal(
         sco_host_serve(SCO_SLICE("{\"listen\": 5}"), SCO_SLICE(""), NULL), 1);
     assert_int_equal(sco_host_serve(SCO_SLICE("{\"worker_kind\": \"thread\"}"),
-                                    SCO_SLICE(""), /* runner */ NULL),
+                                    SCO_SLICE(""), /* runners */ NULL),
                      1);
 }
 

@@ -66,7 +66,7 @@ test_loads(void **state)
     (void)state;
     assert_int_equal(begin("run = lambda data: 1", "{\"a\": [1]}", &err),
                      SCO_OK);
-    runner->documents(runner->arg, &documents, &count);
+    runner->documents(runner->arg, NULL, &documents, &count);
     assert_int_equal(count, 3);
     assert_true(sco_slice_equal(documents[1].name, SCO_SLICE("3")));
     finish();
@@ -119,7 +119,7 @@ test_scores_on_main(void **state)
               "    return threading.current_thread().name + data\n",
               "{}", &err),
         SCO_OK);
-    assert_int_equal(runner->enter(runner->arg, &thread), SCO_OK);
+    assert_int_equal(runner->enter(runner->arg, &thread, NULL), SCO_OK);
     fake_sink_init(&fake);
     score(thread, "!", &fake);
     runner->line(runner->arg, thread, &line);
@@ -138,7 +138,7 @@ score_many(void *arg)
     unsigned *good = arg;
     void *thread = NULL;
 
-    if (runner->enter(runner->arg, &thread) != SCO_OK) {
+    if (runner->enter(runner->arg, &thread, NULL) != SCO_OK) {
         return NULL;
     }
     for (int i = 0; i < 500; i++) {
@@ -194,7 +194,7 @@ score_stuck(void *arg)
     struct stuck *stuck = arg;
     void *thread = NULL;
 
-    if (runner->enter(runner->arg, &thread) != SCO_OK) {
+    if (runner->enter(runner->arg, &thread, NULL) != SCO_OK) {
         return NULL;
     }
     atomic_store(&stuck->thread, thread);
@@ -275,7 +275,7 @@ test_interrupts_main(void **state)
                            "run = lambda data: time.sleep(600)\n",
                            "{}", &err),
                      SCO_OK);
-    assert_int_equal(runner->enter(runner->arg, &thread), SCO_OK);
+    assert_int_equal(runner->enter(runner->arg, &thread, NULL), SCO_OK);
     assert_int_equal(
         pthread_create(&interrupter, NULL, interrupt_main, thread), 0);
     score(thread, "x", &fake);

@@ -72,8 +72,8 @@ run_load(void *arg, struct sco_error *err)
 }
 
 static void
-run_documents(void *arg, const struct sco_document **documents_out,
-              size_t *count_out)
+run_documents(void *arg, void *thread,
+              const struct sco_document **documents_out, size_t *count_out)
 {
     static const struct sco_document documents[] = {
         { SCO_SLICE_INIT("2"), SCO_SLICE_INIT("{\"swagger\": \"2.0\"}") },
@@ -81,14 +81,16 @@ run_documents(void *arg, const struct sco_document **documents_out,
     };
 
     (void)arg;
+    (void)thread;
     *documents_out = documents;
     *count_out = 2;
 }
 
 static enum sco_status
-run_enter(void *arg, void **thread_out)
+run_enter(void *arg, void **thread_out, struct sco_error *err)
 {
     (void)arg;
+    (void)err;
     if (c_runner_state.enter_fails) {
         return SCO_NOMEM;
     }
@@ -160,6 +162,14 @@ run_line(void *arg, void *thread, const struct sco_child_line *line)
 }
 
 static void
+run_dump(void *arg, void *thread)
+{
+    (void)arg;
+    (void)thread;
+    atomic_fetch_add(&c_runner_state.dumps, 1);
+}
+
+static void
 run_interrupt(void *arg, void *thread)
 {
     (void)arg;
@@ -192,6 +202,7 @@ const struct sco_runner c_runner = {
     .leave = run_leave,
     .score = run_score,
     .line = run_line,
+    .dump = run_dump,
     .interrupt = run_interrupt,
     .signals = run_signals,
     .unload = run_unload,

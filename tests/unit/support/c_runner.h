@@ -23,7 +23,7 @@
 struct c_runner {
     bool load_fails, enter_fails; /* set before it is used */
     atomic_uint loads, unloads, entered, left;
-    atomic_uint scored, held, lines, interrupts;
+    atomic_uint scored, held, lines, interrupts, dumps;
 };
 
 extern struct c_runner c_runner_state;

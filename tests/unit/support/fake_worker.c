@@ -42,6 +42,13 @@ fake_start(struct sco_worker *worker, struct sco_error *err)
 }
 
 static void
+fake_dump(struct sco_worker *worker)
+{
+    (void)worker;
+    fake_crew.dumps++;
+}
+
+static void
 fake_interrupt(struct sco_worker *worker)
 {
     (void)worker;
@@ -74,6 +81,7 @@ const struct sco_worker_ops fake_worker_kind = {
     .name = "fake",
     .bytes = sizeof(struct fake_worker),
     .start = fake_start,
+    .dump = fake_dump,
     .interrupt = fake_interrupt,
     .kill = fake_kill,
     .finish = fake_finish,

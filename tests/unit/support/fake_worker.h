@@ -34,7 +34,7 @@ struct fake_crew {
     struct fake_worker *members[FAKE_CREW_MAX];
     size_t count;
     size_t failing_starts; /* so many starts fail from now on */
-    unsigned interrupts, kills;
+    unsigned interrupts, dumps, kills;
 };
 
 extern const struct sco_worker_ops fake_worker_kind;
