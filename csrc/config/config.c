@@ -437,6 +437,20 @@ read_object(struct sco_config *config, const cJSON *root,
     return SCO_OK;
 }
 
+/* What is wrong with keys that are right by themselves. */
+static enum sco_status
+check_together(const struct sco_config *config, struct sco_error *err)
+{
+    if (config->worker_min != 0 && config->worker_max != 0 &&
+        config->worker_min > config->worker_max) {
+        return sco_fail(err, SCO_INVALID,
+                        "config: worker_min is %zu, more than worker_max, "
+                        "which is %zu",
+                        config->worker_min, config->worker_max);
+    }
+    return SCO_OK;
+}
+
 enum sco_status
 sco_config_create(struct sco_slice json, struct sco_config **out,
                   struct sco_error *err)
@@ -456,6 +470,9 @@ sco_config_create(struct sco_slice json, struct sco_config **out,
     }
     if (status == SCO_OK) {
         status = read_object(config, root, err);
+    }
+    if (status == SCO_OK) {
+        status = check_together(config, err);
     }
     cJSON_Delete(root);
     if (status != SCO_OK) {

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "deploy/scaler.h"
 #include "link/head.h"
 #include "worker/spawn.h"
 
@@ -31,7 +32,10 @@ struct sco_deployment {
     struct sco_text documents; /* a field block */
     char *python;
     char *boot;
-    uint64_t run_ns; /* mean of the last run()s */
+    struct sco_scaler scaler;
+    uint64_t given_ns; /* when a worker was last given a request */
+    uint64_t run_ns;   /* mean of the last run()s */
+    bool moved;        /* to the fallback, or it was tried */
     bool stopping;
     bool stopped; /* the pool was told */
 };
@@ -101,6 +105,35 @@ on_return(void *arg, struct sco_worker *worker, struct sco_request *req)
 }
 
 static void
+on_unfit(void *arg, struct sco_worker *worker)
+{
+    struct sco_deployment *deployment = arg;
+
+    if (deployment->moved || deployment->setup.fallback == NULL) {
+        return;
+    }
+    deployment->moved = true;
+    sco_log(SCO_EVENT_WORKER_UNFIT,
+            "the script needs a module that does not load in workers of kind "
+            "%s: moving to workers of kind %s",
+            worker->ops->name, deployment->setup.fallback->name);
+    sco_pool_change_kind(&deployment->pool, deployment->setup.fallback,
+                         &deployment->worker_setup);
+}
+
+static void
+on_worn(void *arg, const char *why)
+{
+    struct sco_deployment *deployment = arg;
+
+    if (deployment->setup.on_worn != NULL) {
+        deployment->setup.on_worn(deployment->setup.arg, why);
+        return;
+    }
+    sco_log(SCO_EVENT_WORN, "the host should be restarted: %s", why);
+}
+
+static void
 on_boot_failed(void *arg)
 {
     struct sco_deployment *deployment = arg;
@@ -146,6 +179,7 @@ feed(struct sco_deployment *deployment)
             sco_queue_return(&deployment->queue, req);
             return;
         }
+        deployment->given_ns = sco_loop_now_ns(deployment->setup.loop);
     }
 }
 
@@ -231,8 +265,6 @@ sco_deployment_turn(struct sco_deployment *deployment)
     return sco_pool_poll(&deployment->pool) || heard;
 }
 
-/* ---- requests ------------------------------------------------------- */
-
 /* How many requests wait, in the queue or given ahead: all but one for each
  * worker that is ready. */
 static size_t
@@ -244,6 +276,36 @@ waiting_count(const struct sco_deployment *deployment)
     return busy > at_work ? busy - at_work : 0;
 }
 
+/* ---- how many workers ----------------------------------------------- */
+
+static bool
+look(void *arg, struct sco_autoscale_view *view)
+{
+    const struct sco_deployment *deployment = arg;
+    uint64_t still_ns =
+        deployment->queue.count == 0 ? 0 : view->now_ns - deployment->given_ns;
+
+    view->run_ns = deployment->run_ns;
+    view->wait_ns = sco_autoscale_wait_ns(waiting_count(deployment),
+                                          view->ready, view->run_ns, still_ns);
+    return sco_deployment_busy(deployment) > 0;
+}
+
+void
+sco_deployment_add_workers(struct sco_deployment *deployment, int more)
+{
+    sco_scaler_add(&deployment->scaler, more);
+}
+
+void
+sco_deployment_reload(struct sco_deployment *deployment)
+{
+    deployment->moved = false;
+    sco_pool_reload(&deployment->pool);
+}
+
+/* ---- requests ------------------------------------------------------- */
+
 enum sco_status
 sco_deployment_submit(struct sco_deployment *deployment,
                       struct sco_request *req)
@@ -254,6 +316,11 @@ sco_deployment_submit(struct sco_deployment *deployment,
     if (waiting_count(deployment) >= deployment->queue.limits.max_requests) {
         return SCO_BUSY;
     }
+    if (deployment->queue.count == 0) {
+        /* Until now nobody waited. */
+        deployment->given_ns = sco_loop_now_ns(deployment->setup.loop);
+    }
+    sco_scaler_wake(&deployment->scaler);
     if (req->slot.bytes > SCO_SLOT_SMALLEST && deployment->trim.place == 0) {
         sco_loop_timer_set(deployment->setup.loop, &deployment->trim,
                            sco_loop_now_ns(deployment->setup.loop) + TRIM_NS);
@@ -301,36 +368,12 @@ sco_deployment_cancel(struct sco_deployment *deployment,
     }
 }
 
-/* A worker that can log a line: that of `pid` if it is there, else any. */
-static struct sco_worker *
-worker_for_line(const struct sco_deployment *deployment, pid_t pid)
-{
-    struct sco_list *link = deployment->pool.workers.next;
-    struct sco_worker *any = NULL;
-
-    for (; link != &deployment->pool.workers; link = link->next) {
-        struct sco_worker *worker =
-            SCO_LIST_ENTRY(link, struct sco_worker, link);
-
-        if (sco_worker_is_able(worker) && worker->pid == pid) {
-            return worker;
-        }
-        if (sco_worker_is_able(worker)) {
-            any = worker;
-        }
-    }
-    return any;
-}
-
 pid_t
 sco_deployment_pid(const struct sco_deployment *deployment)
 {
-    struct sco_list *link = deployment->pool.workers.next;
+    const struct sco_worker *worker = NULL;
 
-    for (; link != &deployment->pool.workers; link = link->next) {
-        const struct sco_worker *worker =
-            SCO_LIST_ENTRY(link, struct sco_worker, link);
-
+    while ((worker = sco_pool_next(&deployment->pool, worker)) != NULL) {
         if (worker->state == SCO_WORKER_READY) {
             return worker->pid;
         }
@@ -342,7 +385,7 @@ bool
 sco_deployment_line(struct sco_deployment *deployment, pid_t pid,
                     struct sco_slice logger, struct sco_slice message)
 {
-    struct sco_worker *worker = worker_for_line(deployment, pid);
+    struct sco_worker *worker = sco_pool_find(&deployment->pool, pid);
     struct sco_request *req;
     struct sco_slot slot;
     char *at;
@@ -403,13 +446,7 @@ sco_deployment_retry_after_s(const struct sco_deployment *dep)
 size_t
 sco_deployment_busy(const struct sco_deployment *deployment)
 {
-    const struct sco_list *link = deployment->pool.workers.next;
-    size_t count = deployment->queue.count;
-
-    for (; link != &deployment->pool.workers; link = link->next) {
-        count += SCO_LIST_ENTRY(link, struct sco_worker, link)->held_count;
-    }
-    return count;
+    return deployment->queue.count + sco_pool_held_count(&deployment->pool);
 }
 
 /* ---- beginning and end ---------------------------------------------- */
@@ -426,6 +463,20 @@ copy_texts(struct sco_deployment *deployment,
     return deployment->python == NULL ? SCO_NOMEM : SCO_OK;
 }
 
+static void
+make_scaler(struct sco_deployment *deployment)
+{
+    const struct sco_deployment_setup *setup = &deployment->setup;
+
+    deployment->scaler = (struct sco_scaler){ .loop = setup->loop,
+                                              .pool = &deployment->pool,
+                                              .look = look,
+                                              .arg = deployment };
+    sco_scaler_limits(setup->workers, setup->workers_min, setup->workers_max,
+                      &deployment->scaler.scale);
+    sco_scaler_init(&deployment->scaler);
+}
+
 enum sco_status
 sco_deployment_create(const struct sco_deployment_setup *setup,
                       struct sco_deployment **out, struct sco_error *err)
@@ -435,8 +486,10 @@ sco_deployment_create(const struct sco_deployment_setup *setup,
         .arg = deployment,
         .on_ready = on_ready,
         .on_through = on_through,
+        .on_unfit = on_unfit,
         .on_return = on_return,
         .on_boot_failed = on_boot_failed,
+        .on_worn = on_worn,
         .on_empty = on_empty,
     };
     enum sco_status status = copy_texts(deployment, setup);
@@ -446,7 +499,10 @@ sco_deployment_create(const struct sco_deployment_setup *setup,
     sco_queue_init(&deployment->queue, &setup->limits);
     sco_pool_init(&deployment->pool, setup->kind, &deployment->worker_setup,
                   &boss);
+    deployment->pool.lost_max = setup->lost_max;
+    sco_pool_set_limits(&deployment->pool, &setup->recycle);
     deployment->worker_setup.loop = setup->loop;
+    make_scaler(deployment);
     deployment->trim.on_time = on_trim;
     deployment->trim.arg = deployment;
     if (status == SCO_OK) {
@@ -483,15 +539,30 @@ fail:
     return status;
 }
 
+/* Says how many threads libraries in a worker will start, where the user has
+ * not: many a slow model is one with a thread for each CPU in each worker. */
+static void
+tell_threads(const struct sco_deployment *deployment)
+{
+    const char *example = sco_spawn_sets_threads();
+
+    if (deployment->setup.kind == &sco_process_worker && example != NULL) {
+        sco_log(SCO_EVENT_THREADS,
+                "%u threads in each worker for OpenMP, BLAS and the like (%s "
+                "and others that are not set)",
+                deployment->worker_setup.threads_each, example);
+    }
+}
+
 void
 sco_deployment_start(struct sco_deployment *deployment)
 {
+    unsigned most = (unsigned)deployment->scaler.scale.most;
     unsigned cpus = sco_spawn_cpus();
-    size_t workers = deployment->setup.workers;
 
-    deployment->worker_setup.threads_each =
-        cpus > workers ? cpus / (unsigned)workers : 1;
-    sco_pool_resize(&deployment->pool, workers);
+    deployment->worker_setup.threads_each = cpus > most ? cpus / most : 1;
+    tell_threads(deployment);
+    sco_scaler_start(&deployment->scaler, deployment->setup.workers);
 }
 
 struct sco_pool *
@@ -532,7 +603,10 @@ sco_deployment_destroy(struct sco_deployment *deployment)
         sco_loop_remove(deployment->setup.loop, &deployment->doorbell);
     }
     sco_loop_timer_clear(deployment->setup.loop, &deployment->trim);
-    sco_arena_destroy(deployment->arena);
+    sco_scaler_finish(&deployment->scaler);
+    if (deployment->pool.lost == 0) {
+        sco_arena_destroy(deployment->arena);
+    }
     sco_text_finish(&deployment->documents);
     free(deployment->python);
     free(deployment->boot);

@@ -6,6 +6,10 @@
  * it is short, which saves a sleep and a wake-up for each. What a worker has
  * not started can be taken back, and is, when another one has nothing to do.
  *
+ * A script that turns out not to fit its kind of worker is moved to another
+ * one; what waits is kept for the new workers, and only the request that
+ * showed it is refused.
+ *
  * Thread: the loop's, all of it.
  */
 #ifndef SCO_DEPLOY_DEPLOYMENT_H
@@ -32,18 +36,28 @@ size_t sco_feed_depth(uint64_t run_ns);
 struct sco_deployment_setup {
     struct sco_loop *loop;
     const struct sco_worker_ops *kind;
+    const struct sco_worker_ops *fallback; /* for a script unfit for `kind` */
     struct sco_queue_limits limits;
+    struct sco_recycle_limits recycle;
     struct sco_slice boot; /* copied */
     const char *python;    /* copied */
     const struct sco_runner *runner;
     struct sco_seat *seat;
-    size_t workers;
+    size_t workers;     /* at the start */
+    size_t workers_min; /* autoscaling stays within these; 0: `workers` */
+    size_t workers_max;
+    size_t lost_max;          /* stuck workers that are left behind */
     uint64_t limit_ns;        /* of one run(); 0: none */
     uint64_t stream_limit_ns; /* of silence in a stream; 0: none */
     uint32_t timeout_ms;
 
-    void *arg; /* of the two below */
+    void *arg; /* of those below */
     void (*on_boot_failed)(void *arg);
+
+    /* Something is to be new, and only a new host is: a script that threads
+     * have loaded, workers that are stuck inside the host, its memory. May
+     * be NULL: a line in the log says it then. */
+    void (*on_worn)(void *arg, const char *why);
     void (*on_empty)(void *arg);
 };
 
@@ -59,7 +73,14 @@ enum sco_status sco_deployment_create(const struct sco_deployment_setup *setup,
 /* Starts the workers. */
 void sco_deployment_start(struct sco_deployment *deployment);
 
-/* The pool, for its health, size and restart. */
+/* Has the script read again, by new workers beside the old ones. */
+void sco_deployment_reload(struct sco_deployment *deployment);
+
+/* Adds workers, or takes some away; one stays, and where there is autoscaling
+ * its limits hold. */
+void sco_deployment_add_workers(struct sco_deployment *deployment, int more);
+
+/* The pool, for its health and size. */
 struct sco_pool *sco_deployment_pool(struct sco_deployment *deployment);
 
 /* The arena in which requests are laid. */
@@ -119,7 +140,8 @@ void sco_deployment_kill(struct sco_deployment *deployment);
 size_t sco_deployment_busy(const struct sco_deployment *deployment);
 
 /* Frees it; it must have no workers. What still waits is answered with
- * SCO_CLOSED. NULL is allowed. */
+ * SCO_CLOSED. While a lost worker's thread may come back, the arena that it
+ * writes to stays. NULL is allowed. */
 void sco_deployment_destroy(struct sco_deployment *deployment);
 
 #endif

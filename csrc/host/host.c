@@ -124,6 +124,13 @@ on_turn_end(void *arg, uint64_t now_ns)
     return true;
 }
 
+static void
+end_as_it_is(const struct host *host)
+{
+    remove_socket_files(host);
+    _exit(host->exit_code);
+}
+
 /* Workers were killed and are still there. A thread that does not come back
  * cannot be ended, and nothing that it uses can be freed under it, so the
  * process ends as it is. */
@@ -132,10 +139,18 @@ give_up(struct host *host)
 {
     if (host->runner != NULL &&
         sco_deployment_pool(host->deployment)->count > 0) {
-        remove_socket_files(host);
-        _exit(host->exit_code);
+        end_as_it_is(host);
     }
     sco_loop_stop(host->loop);
+}
+
+/* The same for threads that were left behind long ago. */
+static void
+end_with_lost(const struct host *host)
+{
+    if (sco_deployment_pool(host->deployment)->lost > 0) {
+        end_as_it_is(host);
+    }
 }
 
 static void
@@ -176,16 +191,6 @@ on_stop_signal(struct host *host)
 }
 
 static void
-resize(struct host *host, int more)
-{
-    struct sco_pool *pool = sco_deployment_pool(host->deployment);
-
-    if (host->seat == NULL && (more > 0 || pool->wanted > 1)) {
-        sco_pool_resize(pool, more > 0 ? pool->wanted + 1 : pool->wanted - 1);
-    }
-}
-
-static void
 on_signal(void *arg, int number)
 {
     static const struct {
@@ -203,11 +208,13 @@ on_signal(void *arg, int number)
             sco_log(SCO_EVENT_SIGNAL, "Handling signal: %s", names[i].name);
         }
     }
-    if (number == SIGHUP && !host->draining && host->runner == NULL) {
+    if (number == SIGHUP && !host->draining) {
         sco_log(SCO_EVENT_SIGNAL, "Hang up: Master");
-        sco_pool_restart(sco_deployment_pool(host->deployment));
-    } else if (number == SIGTTIN || number == SIGTTOU) {
-        resize(host, number == SIGTTIN ? 1 : -1);
+        sco_deployment_reload(host->deployment);
+    } else if ((number == SIGTTIN || number == SIGTTOU) &&
+               host->seat == NULL) {
+        sco_deployment_add_workers(host->deployment,
+                                   number == SIGTTIN ? 1 : -1);
     } else if (number == SIGTERM || number == SIGINT || number == SIGQUIT) {
         on_stop_signal(host);
     }
@@ -256,6 +263,11 @@ make_deployment(struct host *host, struct sco_error *err)
     struct sco_deployment_setup setup = {
         .loop = host->loop,
         .kind = host->kind,
+        .fallback = &sco_process_worker,
+        .recycle = { .requests = config->max_requests,
+                     .jitter = config->max_requests_jitter,
+                     .age_ns = config->max_worker_age_ms * SCO_NS_PER_MS,
+                     .rss_bytes = config->max_worker_rss_bytes },
         .limits = { .max_requests = config->queue_max_requests,
                     .max_bytes = config->queue_max_bytes },
         .boot = host->boot,
@@ -263,6 +275,9 @@ make_deployment(struct host *host, struct sco_error *err)
         .runner = host->runner,
         .seat = host->seat,
         .workers = config->worker_count,
+        .workers_min = config->worker_min,
+        .workers_max = config->worker_max,
+        .lost_max = config->max_lost_workers,
         .limit_ns = limit_ms * SCO_NS_PER_MS,
         .stream_limit_ns = config->worker_timeout_ms * SCO_NS_PER_MS,
         .timeout_ms = limit_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)limit_ms,
@@ -384,6 +399,7 @@ loop_body(void *arg)
     sco_http_destroy(host->http);
     if (host->deployment != NULL) {
         sco_lines_finish(&host->visits.lines);
+        end_with_lost(host);
     }
     sco_cors_destroy(host->visits.cors);
     sco_signals_close(&host->signals);
@@ -487,7 +503,8 @@ choose_kind(struct host *host, const struct sco_runners *runners,
                         "this Python has no worker kind %s in the host",
                         host->kind->name);
     }
-    if (host->kind == &sco_thread_worker && host->config->worker_count == 1) {
+    if (host->kind == &sco_thread_worker && host->config->worker_count == 1 &&
+        host->config->worker_max <= 1) {
         host->seat = sco_seat_create();
     }
     return SCO_OK;

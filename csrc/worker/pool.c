@@ -3,26 +3,39 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "worker/respawn.h"
+#include "worker/worker_int.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 /* The exit code with which a worker says that its script cannot be loaded. */
 enum { BOOT_FAILED = 3 };
 
 static void fill(struct sco_pool *pool);
 
+/* How many of its own workers the pool lacks. */
+static size_t
+lacking(const struct sco_pool *pool)
+{
+    size_t own = pool->count - pool->guests;
+    size_t allowed = pool->wanted + replace_is_beside(pool);
+
+    return allowed > own ? allowed - own : 0;
+}
+
 static void
 respawn_later(struct sco_pool *pool)
 {
     uint64_t delay_ns = sco_respawn_delay_ns(pool->failures);
-    struct sco_loop *loop = pool->setup->loop;
+    struct sco_loop *loop = pool->kind.setup->loop;
 
     if (delay_ns == 0) {
         fill(pool);
         return;
     }
-    if (pool->respawn.place == 0) {
+    if (pool->respawn.place == 0 && lacking(pool) > 0) {
         sco_log(SCO_EVENT_WORKER_BACKOFF,
                 "workers end again and again; the next one starts in %.1f s",
                 (double)delay_ns / 1e9);
@@ -61,29 +74,14 @@ log_end(const struct sco_worker *worker, const struct sco_worker_end *end)
 }
 
 static void
-continue_restart(struct sco_pool *pool)
-{
-    struct sco_list *first = sco_list_first(&pool->workers);
-    struct sco_worker *worker;
-
-    if (pool->restarts == 0 || first == NULL) {
-        return;
-    }
-    worker = SCO_LIST_ENTRY(first, struct sco_worker, link);
-    if (worker->state != SCO_WORKER_LEAVING) {
-        sco_worker_leave(worker);
-    }
-}
-
-static void
 pool_ready(void *arg, struct sco_worker *worker, struct sco_slice documents)
 {
     struct sco_pool *pool = arg;
 
     pool->ever_ready = true;
-    worker->begun_ns = sco_loop_now_ns(pool->setup->loop);
+    worker->begun_ns = sco_loop_now_ns(pool->kind.setup->loop);
     pool->boss.on_ready(pool->boss.arg, worker, documents);
-    continue_restart(pool);
+    replace_ready(pool, worker);
 }
 
 static void
@@ -92,6 +90,15 @@ pool_through(void *arg, struct sco_worker *worker, uint64_t run_ns)
     struct sco_pool *pool = arg;
 
     pool->boss.on_through(pool->boss.arg, worker, run_ns);
+    replace_look(pool, worker);
+}
+
+static void
+pool_unfit(void *arg, struct sco_worker *worker)
+{
+    struct sco_pool *pool = arg;
+
+    pool->boss.on_unfit(pool->boss.arg, worker);
 }
 
 static void
@@ -105,7 +112,8 @@ pool_return(void *arg, struct sco_worker *worker, struct sco_request *req)
 static void
 judge_end(struct sco_pool *pool, const struct sco_worker *worker)
 {
-    uint64_t lived_ns = sco_loop_now_ns(pool->setup->loop) - worker->begun_ns;
+    uint64_t lived_ns =
+        sco_loop_now_ns(pool->kind.setup->loop) - worker->begun_ns;
 
     if (worker->was_ready &&
         sco_respawn_was_useful(lived_ns, worker->served)) {
@@ -116,72 +124,136 @@ judge_end(struct sco_pool *pool, const struct sco_worker *worker)
 }
 
 static void
+count_lost(struct sco_pool *pool, const struct sco_worker *worker)
+{
+    char why[64];
+
+    pool->lost++;
+    sco_log(SCO_EVENT_WORKER_LOST,
+            "worker %u is stuck in run() and is left behind; %zu of %zu "
+            "max_lost_workers",
+            worker->number, pool->lost, pool->lost_max);
+    if (pool->lost > pool->lost_max && !pool->stopping) {
+        snprintf(why, sizeof(why), "it has %zu stuck workers", pool->lost);
+        pool->boss.on_worn(pool->boss.arg, why);
+    }
+}
+
+/* What follows the end of a worker that has been destroyed. */
+static void
+make_up(struct sco_pool *pool)
+{
+    if (!pool->stopping) {
+        respawn_later(pool);
+        replace_next(pool);
+    } else if (pool->count == 0) {
+        pool->boss.on_empty(pool->boss.arg);
+    }
+}
+
+static void
 pool_gone(void *arg, struct sco_worker *worker,
           const struct sco_worker_end *end)
 {
     struct sco_pool *pool = arg;
     bool asked = worker->asked_to_leave;
-    bool boot_failed =
-        !pool->ever_ready && end->signal == 0 && end->exit_code == BOOT_FAILED;
+    bool boot_failed = false;
 
+    pool->count--;
+    pool->guests -= worker->is_guest;
+    if (end->lost) {
+        count_lost(pool, worker);
+    } else if (!asked) {
+        log_end(worker, end);
+    }
+    if (!replace_gone(pool, worker, end) && !asked && !worker->is_guest) {
+        boot_failed = !pool->ever_ready && end->signal == 0 &&
+                      end->exit_code == BOOT_FAILED;
+        judge_end(pool, worker);
+    }
     if (asked || boot_failed) {
         sco_log(SCO_EVENT_WORKER_EXITING, "Worker exiting (pid: %d)",
                 (int)worker->pid);
     }
-    if (!asked) {
-        log_end(worker, end);
-        judge_end(pool, worker);
-    }
-    if (pool->restarts > 0) {
-        pool->restarts--;
-    }
-    pool->count--;
     sco_worker_destroy(worker);
-    if (pool->stopping) {
-        if (pool->count == 0) {
-            pool->boss.on_empty(pool->boss.arg);
-        }
-    } else if (boot_failed) {
+    if (boot_failed && !pool->stopping) {
         pool->boss.on_boot_failed(pool->boss.arg);
     } else {
-        respawn_later(pool);
+        make_up(pool);
     }
 }
 
-static void
-add_worker(struct sco_pool *pool)
+static enum sco_status
+start_worker(struct sco_pool *pool, const struct sco_pool_kind *kind,
+             struct sco_worker **out, struct sco_error *err)
 {
     struct sco_worker_boss boss = {
         .arg = pool,
+        .tally = &pool->tally,
         .on_ready = pool_ready,
         .on_through = pool_through,
+        .on_unfit = pool_unfit,
         .on_return = pool_return,
         .on_gone = pool_gone,
     };
+    enum sco_status status =
+        sco_worker_create(kind->ops, kind->setup, &boss, out, err);
+    uint64_t random = 0;
+
+    if (status != SCO_OK) {
+        return status;
+    }
+    (void)getrandom(&random, sizeof(random), GRND_NONBLOCK);
+    (*out)->number = ++pool->started;
+    (*out)->generation = pool->generation;
+    (*out)->life = sco_recycle_begin(&pool->limits, random);
+    sco_list_push(&pool->workers, &(*out)->link);
+    pool->count++;
+    return SCO_OK;
+}
+
+struct sco_worker *
+pool_add(struct sco_pool *pool)
+{
     struct sco_worker *worker;
     struct sco_error err;
 
-    if (sco_worker_create(pool->ops, pool->setup, &boss, &worker, &err) !=
-        SCO_OK) {
+    if (start_worker(pool, &pool->kind, &worker, &err) != SCO_OK) {
         sco_log(SCO_EVENT_INTERNAL, "%s", err.text);
-        pool->failures += 2;
-        respawn_later(pool);
-        return;
+        return NULL;
     }
-    sco_list_push(&pool->workers, &worker->link);
-    pool->count++;
+    return worker;
+}
+
+enum sco_status
+sco_pool_admit(struct sco_pool *pool, const struct sco_worker_ops *ops,
+               const struct sco_worker_setup *setup, struct sco_worker **out,
+               struct sco_error *err)
+{
+    const struct sco_pool_kind kind = { .ops = ops, .setup = setup };
+    enum sco_status status;
+
+    if (pool->stopping) {
+        return sco_fail(err, SCO_CLOSED, "the pool takes no more workers");
+    }
+    status = start_worker(pool, &kind, out, err);
+    if (status == SCO_OK) {
+        (*out)->is_guest = true;
+        pool->guests++;
+    }
+    return status;
 }
 
 /* Starts what is missing; stops at the first that cannot be started. */
 static void
 fill(struct sco_pool *pool)
 {
-    size_t before = pool->count + 1;
-
-    while (!pool->stopping && pool->count < pool->wanted &&
-           pool->count != before) {
-        before = pool->count;
-        add_worker(pool);
+    while (!pool->stopping && lacking(pool) > 0) {
+        if (pool_add(pool) == NULL) {
+            pool->failures += 2;
+            respawn_later(pool);
+            return;
+        }
     }
 }
 
@@ -190,35 +262,78 @@ sco_pool_init(struct sco_pool *pool, const struct sco_worker_ops *ops,
               const struct sco_worker_setup *setup,
               const struct sco_pool_boss *boss)
 {
-    *pool = (struct sco_pool){ .ops = ops, .setup = setup, .boss = *boss };
+    *pool = (struct sco_pool){ .kind = { .ops = ops, .setup = setup },
+                               .boss = *boss };
     pool->respawn.on_time = on_respawn;
     pool->respawn.arg = pool;
+    replace_init(pool);
     sco_list_init(&pool->workers);
+}
+
+/* How gladly a worker is let go when there are too many: one that is still
+ * starting first, then one that is to be replaced anyway; 0: not at all. */
+static int
+spare_rank(const struct sco_pool *pool, const struct sco_worker *worker)
+{
+    if (worker->asked_to_leave || worker->is_guest ||
+        worker == pool->newcomer) {
+        return 0;
+    }
+    if (worker->state == SCO_WORKER_STARTING) {
+        return 3;
+    }
+    return replace_is_due(pool, worker) ? 2 : 1;
+}
+
+/* The worker that goes first, the newest of those that are equal. */
+static struct sco_worker *
+spare_worker(const struct sco_pool *pool)
+{
+    struct sco_worker *worker = NULL;
+    struct sco_worker *spare = NULL;
+    int best = 1;
+
+    while ((worker = sco_pool_next(pool, worker)) != NULL) {
+        int rank = spare_rank(pool, worker);
+
+        if (rank >= best) {
+            best = rank;
+            spare = worker;
+        }
+    }
+    return spare;
+}
+
+/* How many of the pool's own workers stay. */
+static size_t
+staying(const struct sco_pool *pool)
+{
+    struct sco_worker *worker = NULL;
+    size_t count = 0;
+
+    while ((worker = sco_pool_next(pool, worker)) != NULL) {
+        count += !worker->asked_to_leave && !worker->is_guest;
+    }
+    return count;
+}
+
+void
+pool_trim(struct sco_pool *pool)
+{
+    struct sco_worker *spare;
+
+    while (staying(pool) > pool->wanted + (pool->newcomer != NULL) &&
+           (spare = spare_worker(pool)) != NULL) {
+        sco_worker_leave(spare);
+    }
 }
 
 void
 sco_pool_resize(struct sco_pool *pool, size_t wanted)
 {
-    struct sco_list *link = pool->workers.prev;
-    size_t surplus = pool->count > wanted ? pool->count - wanted : 0;
-
     pool->wanted = wanted;
     fill(pool);
-    while (surplus > 0 && link != &pool->workers) {
-        struct sco_worker *worker =
-            SCO_LIST_ENTRY(link, struct sco_worker, link);
-
-        link = link->prev;
-        surplus--;
-        sco_worker_leave(worker);
-    }
-}
-
-void
-sco_pool_restart(struct sco_pool *pool)
-{
-    pool->restarts = (unsigned)pool->count;
-    continue_restart(pool);
+    pool_trim(pool);
 }
 
 enum sco_pool_health
@@ -233,47 +348,51 @@ sco_pool_health(const struct sco_pool *pool)
     return SCO_POOL_SERVING;
 }
 
-/* The worker behind this link, or NULL at the end of the list. */
-static struct sco_worker *
-worker_at(const struct sco_pool *pool, struct sco_list *link)
+struct sco_worker *
+sco_pool_next(const struct sco_pool *pool, const struct sco_worker *worker)
 {
+    struct sco_list *link =
+        worker == NULL ? pool->workers.next : worker->link.next;
+
     return link == &pool->workers
                ? NULL
                : SCO_LIST_ENTRY(link, struct sco_worker, link);
 }
 
-static struct sco_worker *
-first_worker(const struct sco_pool *pool)
+struct sco_worker *
+sco_pool_find(const struct sco_pool *pool, pid_t pid)
 {
-    return worker_at(pool, pool->workers.next);
-}
+    struct sco_worker *worker = NULL;
+    struct sco_worker *any = NULL;
 
-static struct sco_worker *
-next_worker(const struct sco_pool *pool, const struct sco_worker *worker)
-{
-    return worker_at(pool, worker->link.next);
-}
-
-size_t
-sco_pool_ready_count(const struct sco_pool *pool)
-{
-    struct sco_worker *worker = first_worker(pool);
-    size_t count = 0;
-
-    for (; worker != NULL; worker = next_worker(pool, worker)) {
-        count += worker->state == SCO_WORKER_READY && !worker->killed;
+    while ((worker = sco_pool_next(pool, worker)) != NULL) {
+        if (sco_worker_is_able(worker) && worker->pid == pid) {
+            return worker;
+        }
+        if (sco_worker_is_able(worker)) {
+            any = worker;
+        }
     }
-    return count;
+    return any;
+}
+
+/* Whether the queue may be given to a worker. Once a change of kind is on,
+ * what waits is for the new kind. */
+static bool
+is_fed(const struct sco_pool *pool, const struct sco_worker *worker)
+{
+    return sco_worker_is_able(worker) &&
+           (pool->former.ops == NULL || !replace_is_due(pool, worker));
 }
 
 struct sco_worker *
 sco_pool_least_busy(const struct sco_pool *pool, size_t depth)
 {
     struct sco_worker *best = NULL;
-    struct sco_worker *worker = first_worker(pool);
+    struct sco_worker *worker = NULL;
 
-    for (; worker != NULL; worker = next_worker(pool, worker)) {
-        if (sco_worker_is_able(worker) && worker->held_count < depth &&
+    while ((worker = sco_pool_next(pool, worker)) != NULL) {
+        if (worker->held_count < depth && is_fed(pool, worker) &&
             (best == NULL || worker->held_count < best->held_count)) {
             best = worker;
         }
@@ -285,9 +404,9 @@ struct sco_worker *
 sco_pool_most_busy(const struct sco_pool *pool)
 {
     struct sco_worker *most = NULL;
-    struct sco_worker *worker = first_worker(pool);
+    struct sco_worker *worker = NULL;
 
-    for (; worker != NULL; worker = next_worker(pool, worker)) {
+    while ((worker = sco_pool_next(pool, worker)) != NULL) {
         if (worker->held_count > 1 &&
             (most == NULL || worker->held_count > most->held_count)) {
             most = worker;
@@ -299,11 +418,12 @@ sco_pool_most_busy(const struct sco_pool *pool)
 bool
 sco_pool_poll(struct sco_pool *pool)
 {
-    struct sco_worker *worker = first_worker(pool);
+    struct sco_worker *worker = sco_pool_next(pool, NULL);
     bool heard = false;
 
-    for (; worker != NULL; worker = next_worker(pool, worker)) {
+    while (worker != NULL) {
         heard = sco_worker_poll(worker) || heard;
+        worker = sco_pool_next(pool, worker);
     }
     return heard;
 }
@@ -311,9 +431,9 @@ sco_pool_poll(struct sco_pool *pool)
 void
 sco_pool_flush(struct sco_pool *pool)
 {
-    struct sco_worker *worker = first_worker(pool);
+    struct sco_worker *worker = NULL;
 
-    for (; worker != NULL; worker = next_worker(pool, worker)) {
+    while ((worker = sco_pool_next(pool, worker)) != NULL) {
         sco_worker_flush(worker);
     }
 }
@@ -321,15 +441,16 @@ sco_pool_flush(struct sco_pool *pool)
 void
 sco_pool_stop(struct sco_pool *pool)
 {
-    struct sco_worker *worker = first_worker(pool);
+    struct sco_worker *worker = NULL;
 
     pool->stopping = true;
-    sco_loop_timer_clear(pool->setup->loop, &pool->respawn);
+    sco_loop_timer_clear(pool->kind.setup->loop, &pool->respawn);
+    replace_stop(pool);
     if (pool->count == 0) {
         pool->boss.on_empty(pool->boss.arg);
         return;
     }
-    for (; worker != NULL; worker = next_worker(pool, worker)) {
+    while ((worker = sco_pool_next(pool, worker)) != NULL) {
         sco_worker_leave(worker);
     }
 }
@@ -337,9 +458,9 @@ sco_pool_stop(struct sco_pool *pool)
 void
 sco_pool_kill(struct sco_pool *pool)
 {
-    struct sco_worker *worker = first_worker(pool);
+    struct sco_worker *worker = NULL;
 
-    for (; worker != NULL; worker = next_worker(pool, worker)) {
+    while ((worker = sco_pool_next(pool, worker)) != NULL) {
         sco_worker_kill(worker);
     }
 }

@@ -149,6 +149,7 @@ process_finish(struct sco_worker *worker)
 const struct sco_worker_ops sco_process_worker = {
     .name = "process",
     .bytes = sizeof(struct process_worker),
+    .is_replaceable = true,
     .start = process_start,
     .dump = process_dump,
     .interrupt = process_interrupt,

@@ -15,10 +15,15 @@
 #include "link/call.h"
 #include "link/child.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct sco_runner {
     void *arg;
+
+    /* leave() cannot undo all of enter(): interpreters of Python 3.13 and
+     * before leave megabytes behind, so that to recycle one cures nothing. */
+    bool leaks;
 
     /* Prepares the host's own interpreter: kind thread loads the script and
      * runs init() there, kind interpreter imports what must be imported in

@@ -51,6 +51,17 @@ environment(unsigned threads, char made[][VARIABLE_BYTES])
     return variables;
 }
 
+const char *
+sco_spawn_sets_threads(void)
+{
+    for (size_t i = 0; i < THREAD_VARIABLES; i++) {
+        if (getenv(thread_variables[i]) == NULL) {
+            return thread_variables[i];
+        }
+    }
+    return NULL;
+}
+
 static int
 set_attributes(posix_spawnattr_t *attributes)
 {

@@ -30,4 +30,8 @@ enum sco_status sco_spawn_worker(const char *python, int socket,
  * the smaller, at least 1. Thread: any. */
 unsigned sco_spawn_cpus(void);
 
+/* The first of the variables that sco_spawn_worker() sets because they are not
+ * set; NULL when the user has set them all. */
+const char *sco_spawn_sets_threads(void);
+
 #endif

@@ -187,6 +187,8 @@ thread_finish(struct sco_worker *worker)
 const struct sco_worker_ops sco_interpreter_worker = {
     .name = "interpreter",
     .bytes = sizeof(struct thread_worker),
+    .is_inside = true,
+    .is_replaceable = true,
     .start = thread_start,
     .dump = thread_dump,
     .interrupt = thread_interrupt,
@@ -197,6 +199,7 @@ const struct sco_worker_ops sco_interpreter_worker = {
 const struct sco_worker_ops sco_thread_worker = {
     .name = "thread",
     .bytes = sizeof(struct thread_worker),
+    .is_inside = true,
     .start = thread_start,
     .dump = thread_dump,
     .interrupt = thread_interrupt,

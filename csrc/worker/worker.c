@@ -57,6 +57,20 @@ sco_worker_signal_name(int number)
     return "SIG?";
 }
 
+void
+sco_worker_tell_end(const struct sco_worker_end *end, char *text,
+                    size_t text_bytes)
+{
+    if (end->lost) {
+        snprintf(text, text_bytes, "is stuck and was left behind");
+    } else if (end->signal != 0) {
+        snprintf(text, text_bytes, "was killed by %s",
+                 sco_worker_signal_name(end->signal));
+    } else {
+        snprintf(text, text_bytes, "exited with code %d", end->exit_code);
+    }
+}
+
 static struct sco_request *
 oldest_held(const struct sco_worker *worker)
 {
@@ -66,11 +80,55 @@ oldest_held(const struct sco_worker *worker)
                          : SCO_LIST_ENTRY(first, struct sco_request, link);
 }
 
+/* What lost workers had in hand, and they themselves: their threads may come
+ * back to both, so neither is ever freed. Thread: the loop's. */
+static struct {
+    struct sco_list requests, workers;
+} left = {
+    .requests = { &left.requests, &left.requests },
+    .workers = { &left.workers, &left.workers },
+};
+
+static bool
+is_ready(const struct sco_worker *worker)
+{
+    return worker->state == SCO_WORKER_READY && !worker->killed;
+}
+
+/* The one place where a worker becomes something else, so that its boss's
+ * tally is right. */
+static void
+become(struct sco_worker *worker, enum sco_worker_state state, bool killed)
+{
+    bool was = is_ready(worker);
+
+    worker->state = state;
+    worker->killed = killed;
+    if (worker->boss.tally != NULL) {
+        worker->boss.tally->ready += is_ready(worker);
+        worker->boss.tally->ready -= was;
+    }
+}
+
+static void
+take_on(struct sco_worker *worker, struct sco_request *req)
+{
+    req->worker = worker;
+    sco_list_push(&worker->held, &req->link);
+    worker->held_count++;
+    if (worker->boss.tally != NULL) {
+        worker->boss.tally->held++;
+    }
+}
+
 static void
 let_go(struct sco_worker *worker, struct sco_request *req)
 {
     sco_list_remove(&req->link);
     worker->held_count--;
+    if (worker->boss.tally != NULL) {
+        worker->boss.tally->held--;
+    }
     req->worker = NULL;
     req->ticket = 0;
 }
@@ -89,8 +147,8 @@ running(const struct sco_worker *worker)
 
 /* ---- time ----------------------------------------------------------- */
 
-static void
-return_unstarted(struct sco_worker *worker)
+void
+sco_worker_return(struct sco_worker *worker)
 {
     struct sco_request *req;
 
@@ -127,7 +185,13 @@ overrun(struct sco_worker *worker, struct sco_request *req, uint64_t now_ns)
         sco_stream_end(req->stream, SCO_TIMEOUT);
     }
     sco_request_fail(req, SCO_TIMEOUT, NULL, worker->pid);
-    return_unstarted(worker);
+    sco_worker_return(worker);
+    sco_log(SCO_EVENT_RUN_TIMEOUT,
+            "worker %u (pid:%d) is over its limit after %.1f s in run(): its "
+            "client is answered, its stack follows, and it is interrupted",
+            worker->number, (int)worker->pid,
+            (double)(now_ns - sco_arena_started_ns(req->arena, req->slot)) /
+                1e9);
     worker->ops->dump(worker);
     worker->ops->interrupt(worker);
     sco_loop_timer_set(worker->setup->loop, &worker->limit, now_ns + MERCY_NS);
@@ -205,9 +269,7 @@ sco_worker_give(struct sco_worker *worker, struct sco_request *req)
         return false;
     }
     req->ticket = call.ticket;
-    req->worker = worker;
-    sco_list_push(&worker->held, &req->link);
-    worker->held_count++;
+    take_on(worker, req);
     worker->rung = true;
     watch_time(worker);
     return true;
@@ -316,6 +378,9 @@ through(struct sco_worker *worker, struct sco_request *req, uint64_t run_ns)
     if (worker->overdue_ticket == req->ticket) {
         /* The timer was set to end the worker's mercy. */
         worker->overdue_ticket = 0;
+        sco_log(SCO_EVENT_RUN_RETURNED,
+                "worker %u (pid:%d) is back from run() and goes on",
+                worker->number, (int)worker->pid);
         look_again(worker, 0, sco_loop_now_ns(worker->setup->loop));
     }
     let_go(worker, req);
@@ -441,7 +506,12 @@ hear_ready(struct sco_worker *worker, const struct sco_lane_reply *reply)
         reply->place != SCO_LANE_IN_BLOCK) {
         return false;
     }
-    worker->state = SCO_WORKER_READY;
+    if (worker->asked_to_leave) {
+        become(worker, SCO_WORKER_LEAVING, worker->killed);
+        sco_lane_release(worker->lane, reply->offset);
+        return true;
+    }
+    become(worker, SCO_WORKER_READY, worker->killed);
     worker->was_ready = true;
     documents.data = sco_lane_bytes(worker->lane, reply->offset);
     documents.len = reply->headers_bytes;
@@ -518,11 +588,14 @@ void
 sco_worker_leave(struct sco_worker *worker)
 {
     worker->asked_to_leave = true;
-    if (worker->state == SCO_WORKER_STARTING) {
+    if (worker->state == SCO_WORKER_STARTING && worker->ops->is_inside) {
+        /* It cannot be ended while it loads: it leaves when it is ready. */
+        sco_lane_stop(worker->lane);
+    } else if (worker->state == SCO_WORKER_STARTING) {
         sco_worker_kill(worker);
     }
     if (worker->state == SCO_WORKER_READY) {
-        worker->state = SCO_WORKER_LEAVING;
+        become(worker, SCO_WORKER_LEAVING, worker->killed);
         sco_lane_stop(worker->lane);
     }
 }
@@ -530,7 +603,7 @@ sco_worker_leave(struct sco_worker *worker)
 void
 sco_worker_kill(struct sco_worker *worker)
 {
-    worker->killed = true;
+    become(worker, worker->state, /* killed */ true);
     worker->ops->kill(worker);
 }
 
@@ -540,7 +613,7 @@ settle_held(struct sco_worker *worker, const char *how)
 {
     struct sco_request *req;
 
-    return_unstarted(worker);
+    sco_worker_return(worker);
     while ((req = oldest_held(worker)) != NULL) {
         if (req->stream != NULL) {
             sco_stream_end(req->stream, SCO_WORKER_LOST);
@@ -548,7 +621,11 @@ settle_held(struct sco_worker *worker, const char *how)
         sco_request_fail(req, SCO_WORKER_LOST, how, worker->pid);
         worker->served++; /* the request may be the cause: not a bad start */
         let_go(worker, req);
-        sco_request_unref(req);
+        if (worker->lost) {
+            sco_list_push(&left.requests, &req->link);
+        } else {
+            sco_request_unref(req);
+        }
     }
 }
 
@@ -557,15 +634,14 @@ sco_worker_gone(struct sco_worker *worker, const struct sco_worker_end *end)
 {
     char how[64];
 
+    if (worker->state == SCO_WORKER_GONE) {
+        return;
+    }
     while (sco_worker_poll(worker)) {
     }
-    if (end->signal != 0) {
-        snprintf(how, sizeof(how), "was killed by %s",
-                 sco_worker_signal_name(end->signal));
-    } else {
-        snprintf(how, sizeof(how), "exited with code %d", end->exit_code);
-    }
-    worker->state = SCO_WORKER_GONE;
+    sco_worker_tell_end(end, how, sizeof(how));
+    worker->lost = end->lost;
+    become(worker, SCO_WORKER_GONE, worker->killed);
     sco_loop_timer_clear(worker->setup->loop, &worker->limit);
     settle_held(worker, how);
     worker->boss.on_gone(worker->boss.arg, worker, end);
@@ -580,6 +656,10 @@ sco_worker_destroy(struct sco_worker *worker)
     SCO_CHECK(worker->state == SCO_WORKER_GONE, "a worker still runs");
     sco_loop_timer_clear(worker->setup->loop, &worker->limit);
     sco_list_remove(&worker->link);
+    if (worker->lost) {
+        sco_list_push(&left.workers, &worker->link);
+        return;
+    }
     worker->ops->finish(worker);
     sco_lane_unref(worker->lane);
     free(worker);

@@ -28,6 +28,7 @@
 #include "base/status.h"
 #include "link/lane.h"
 #include "request/request.h"
+#include "worker/recycle.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -50,10 +51,17 @@ struct sco_worker_end {
     bool lost; /* inside the host, and stuck: its thread is left behind */
 };
 
-/* To whom a worker reports; the pool. Every member is required, but
+/* What several workers have together. */
+struct sco_worker_tally {
+    size_t ready; /* READY, and not killed */
+    size_t held;  /* requests */
+};
+
+/* To whom a worker reports; the pool. Every member is required, but tally and
  * on_unfit. */
 struct sco_worker_boss {
     void *arg;
+    struct sco_worker_tally *tally; /* kept up by its workers; or NULL */
 
     /* init() is done. `documents` is a field block that holds during the
      * call. */
@@ -109,13 +117,27 @@ struct sco_worker {
     unsigned served;
     bool rung; /* calls were sent since the last sco_worker_flush() */
     bool killed;
+    bool lost; /* its thread is left behind: it is never freed */
     bool was_ready;
     bool asked_to_leave;
+
+    /* The pool's notes. */
+    unsigned number;     /* from 1, in the order of their starts */
+    unsigned generation; /* of the script that it loaded */
+    bool is_guest;       /* none of the pool's own */
+    struct sco_recycle_life life;
+    enum sco_recycle_why worn; /* it is to be replaced */
 };
 
 struct sco_worker_ops {
     const char *name; /* as in the configuration: "process" */
     size_t bytes;     /* of the kind's struct, which begins with sco_worker */
+
+    /* It is a part of the host, whose memory it shares. */
+    bool is_inside;
+
+    /* A new one beside the old ones loads the script anew. */
+    bool is_replaceable;
 
     /* Starts the script's loading; the lane is there already.
      *
@@ -129,11 +151,14 @@ struct sco_worker_ops {
     /* Raises ScoringTimeout in the script, if it runs Python code at all. */
     void (*interrupt)(struct sco_worker *worker);
 
-    /* Ends the worker at once; on_gone follows. A thread cannot be ended: it
-     * is left behind, with what it uses, and its end has `lost`. */
+    /* Ends the worker at once; on_gone follows, in a later turn. A thread
+     * cannot be ended: it is left behind, with what it uses, and its end has
+     * `lost`. */
     void (*kill)(struct sco_worker *worker);
 
-    /* Frees what start() made. Also half of it. */
+    /* Frees what start() made. Also half of it. Not for a lost worker: its
+     * struct, its lane and the request in its hand stay as they are, since
+     * its thread may come back to them at any time. */
     void (*finish)(struct sco_worker *worker);
 };
 
@@ -146,6 +171,10 @@ const struct sco_worker_ops *sco_worker_kind(struct sco_slice name);
 
 /* "SIGSEGV" for 11; "SIG?" for what has no name. Thread: any. */
 const char *sco_worker_signal_name(int number);
+
+/* Writes how a worker ended, as the end of "it ...". Thread: any. */
+void sco_worker_tell_end(const struct sco_worker_end *end, char *text,
+                         size_t text_bytes);
 
 /* Makes a worker and starts it.
  *
@@ -183,6 +212,9 @@ bool sco_worker_poll(struct sco_worker *worker);
  * Ownership: on true the caller has the work. */
 bool sco_worker_take_back(struct sco_worker *worker, struct sco_request *req);
 
+/* Returns all that the worker has not started to its boss. */
+void sco_worker_return(struct sco_worker *worker);
+
 /* The newest request that could be taken back, or NULL. */
 struct sco_request *sco_worker_spare(struct sco_worker *worker);
 
@@ -197,11 +229,13 @@ void sco_worker_kill(struct sco_worker *worker);
 
 /* For the kinds: the worker has ended. Hears its last replies, answers what
  * it had started with SCO_WORKER_LOST, returns the rest, and tells the boss.
- * The worker may be destroyed when this returns. */
+ * The worker may be destroyed when this returns. A lost one's thread may come
+ * to its end after all and say so once more: that is not heard. */
 void sco_worker_gone(struct sco_worker *worker,
                      const struct sco_worker_end *end);
 
-/* Frees a worker that is GONE or was never started. NULL is allowed. */
+/* Frees a worker that is GONE or was never started; one that is lost is only
+ * taken out of its boss's list. NULL is allowed. */
 void sco_worker_destroy(struct sco_worker *worker);
 
 #endif

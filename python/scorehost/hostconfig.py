@@ -205,10 +205,18 @@ def worker_kind(keys: Mapping[str, object]) -> str:
     return "process" if asked == "auto" else asked
 
 
+def check_scale(keys: Mapping[str, object]) -> None:
+    """Refuses limits of autoscaling that leave nothing between them, by a StartError."""
+    least, most = (int(str(keys.get(name, 0))) for name in ("worker_min", "worker_max"))
+    if 0 < most < least:
+        raise StartError(f"Error: worker_min is {least}, more than worker_max: {most}", 1)
+
+
 def config(
     environ: Mapping[str, str], keys: Mapping[str, object], settings: Settings, own_log: bool
 ) -> dict[str, object]:
     """What C is told; a key that is not there has C's default."""
+    check_scale(keys)
     told: dict[str, object] = {
         "listen": listeners(environ, keys),
         "worker_count": worker_count(environ),

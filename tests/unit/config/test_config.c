@@ -185,6 +185,9 @@ static const struct {
     { "{\"listen\": [null]}", "listen is not a string" },
     { "{\"listen\": [\"a\", \"b\\n\"]}", "listen has a control character" },
     { "{\"cors_origins\": {}}", "cors_origins is not a list" },
+    /* together */
+    { "{\"worker_min\": 3, \"worker_max\": 2}",
+      "worker_min is 3, more than worker_max, which is 2" },
 };
 /* clang-format on */
 

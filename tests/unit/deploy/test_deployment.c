@@ -16,13 +16,22 @@
 
 static struct turner turner;
 static struct sco_deployment *deployment;
-static unsigned boot_failed, empty;
+static struct sco_deployment_setup how; /* zero but where a test says so */
+static unsigned boot_failed, worn, empty;
 
 static void
 on_boot_failed(void *arg)
 {
     (void)arg;
     boot_failed++;
+}
+
+static void
+on_worn(void *arg, const char *why)
+{
+    (void)arg;
+    assert_non_null(strstr(why, "thread"));
+    worn++;
 }
 
 static void
@@ -43,16 +52,17 @@ settle(void)
 static void
 start(size_t workers, uint64_t limit_ns)
 {
-    struct sco_deployment_setup setup = {
-        .kind = &fake_worker_kind,
-        .limits = { .max_requests = 100, .max_bytes = 10000 },
-        .workers = workers,
-        .limit_ns = limit_ns,
-        .on_boot_failed = on_boot_failed,
-        .on_empty = on_empty,
-    };
+    struct sco_deployment_setup setup = how;
 
-    boot_failed = empty = 0;
+    setup.kind = how.kind != NULL ? how.kind : &fake_worker_kind;
+    setup.limits.max_requests = 100;
+    setup.limits.max_bytes = 10000;
+    setup.workers = workers;
+    setup.limit_ns = limit_ns;
+    setup.on_boot_failed = on_boot_failed;
+    setup.on_empty = on_empty;
+    how = (struct sco_deployment_setup){ .workers = 0 };
+    boot_failed = worn = empty = 0;
     fake_crew_reset();
     turner_init(&turner);
     setup.loop = turner.loop;
@@ -384,6 +394,150 @@ test_a_failed_boot_is_told(void **state)
     assert_int_equal(boot_failed, 1);
 }
 
+/* ---- replacing ------------------------------------------------------ */
+
+static void
+test_an_unfit_script_moves_and_only_one_request_tells_it(void **state)
+{
+    struct heard heard[3];
+
+    (void)state;
+    how.kind = &fake_inside_kind;
+    how.fallback = &fake_worker_kind;
+    start_ready(1);
+    (void)submit("needs it", &heard[0]);
+    (void)submit("ahead", &heard[1]);
+    settle();
+    assert_true(fake_took(member(0), "needs it"));
+    fake_reply_unfit(member(0));
+    settle();
+    assert_int_equal(heard[0].status, 503);
+    (void)submit("after", &heard[2]);
+    settle();
+    assert_int_equal(fake_take(member(0)), SCO_CHILD_NONE);
+    assert_int_equal(sco_deployment_busy(deployment), 2);
+    assert_int_equal(fake_crew.count, 2);
+    fake_ready(member(1), NULL, 0);
+    settle();
+    assert_int_equal(fake_take(member(0)), SCO_CHILD_STOP);
+    fake_end(member(0), 0, 0);
+    assert_int_equal(work_off(1, SHORT_RUN_NS), 2);
+    assert_int_equal(heard[1].status, 200);
+    assert_int_equal(heard[2].status, 200);
+}
+
+static void
+test_a_move_that_failed_is_tried_again_after_a_reload(void **state)
+{
+    (void)state;
+    how.kind = &fake_inside_kind;
+    how.fallback = &fake_worker_kind;
+    start_ready(1);
+    for (size_t round = 0; round < 3; round++) {
+        (void)submit("needs it", NULL);
+        settle();
+        assert_true(fake_took(member(0), "needs it"));
+        fake_reply_unfit(member(0));
+        settle();
+        if (round == 0) {
+            fake_end(member(1), 1, 0);
+            turner_turn(&turner);
+        } else if (round == 1) {
+            assert_int_equal(fake_crew.count, 2);
+            sco_deployment_reload(deployment);
+            fake_end(member(2), 1, 0); /* the reload comes to nothing */
+            turner_turn(&turner);
+        }
+    }
+    assert_int_equal(fake_crew.count, 4);
+    fake_ready(member(3), NULL, 0);
+    settle();
+    fake_end(member(0), 0, 0);
+    turner_turn(&turner);
+}
+
+static void
+test_a_reload_serves_new_documents(void **state)
+{
+    const struct sco_document fresh = { SCO_SLICE("2"), SCO_SLICE("new") };
+    struct heard heard;
+
+    (void)state;
+    start_ready(1);
+    sco_deployment_reload(deployment);
+    (void)submit("meanwhile", &heard);
+    settle();
+    assert_int_equal(work_off(0, SHORT_RUN_NS), 1);
+    assert_int_equal(heard.status, 200);
+    fake_ready(member(1), &fresh, 1);
+    settle();
+    assert_true(
+        sco_slice_equal(sco_deployment_document(deployment, SCO_SLICE("2")),
+                        SCO_SLICE("new")));
+    fake_end(member(0), 0, 0);
+    turner_turn(&turner);
+    (void)submit("after", &heard);
+    settle();
+    assert_int_equal(work_off(1, SHORT_RUN_NS), 1);
+}
+
+static void
+test_what_only_a_new_host_cures_is_handed_on(void **state)
+{
+    (void)state;
+    how.kind = &fake_fixed_kind;
+    how.on_worn = on_worn;
+    start_ready(1);
+    sco_deployment_reload(deployment);
+    assert_int_equal(worn, 1);
+    sco_deployment_stop(deployment);
+    fake_end(member(0), 0, 0);
+    turner_turn(&turner);
+}
+
+static bool
+has_two(void *arg)
+{
+    (void)arg;
+    return fake_crew.count >= 2;
+}
+
+static void
+test_more_workers_come_while_requests_wait(void **state)
+{
+    (void)state;
+    how.workers_max = 4;
+    start_ready(1);
+    learn(LONG_RUN_NS);
+    for (int i = 0; i < 20; i++) {
+        (void)submit("x", NULL);
+    }
+    settle();
+    assert_true(turner_until(&turner, has_two, NULL));
+    assert_int_equal(sco_deployment_pool(deployment)->wanted, 2);
+}
+
+static void
+test_the_operator_stays_within_the_limits(void **state)
+{
+    struct sco_pool *pool;
+
+    (void)state;
+    how.workers_min = 2;
+    how.workers_max = 3;
+    start(1, /* limit_ns */ 0);
+    pool = sco_deployment_pool(deployment);
+    assert_int_equal(pool->wanted, 2);
+    for (size_t i = 0; i < 3; i++) {
+        sco_deployment_add_workers(deployment, 1);
+    }
+    assert_int_equal(pool->wanted, 3);
+    for (size_t i = 0; i < 3; i++) {
+        sco_deployment_add_workers(deployment, -1);
+    }
+    assert_int_equal(pool->wanted, 2);
+}
+
 /* ---- documents and lines -------------------------------------------- */
 
 static void
@@ -559,6 +713,12 @@ main(void)
         STOPPED(test_a_client_that_left_is_not_scored_after_a_crash),
         STOPPED(test_with_no_worker_to_be_had_nobody_waits),
         STOPPED(test_a_failed_boot_is_told),
+        STOPPED(test_an_unfit_script_moves_and_only_one_request_tells_it),
+        STOPPED(test_a_move_that_failed_is_tried_again_after_a_reload),
+        STOPPED(test_a_reload_serves_new_documents),
+        STOPPED(test_what_only_a_new_host_cures_is_handed_on),
+        STOPPED(test_more_workers_come_while_requests_wait),
+        STOPPED(test_the_operator_stays_within_the_limits),
         STOPPED(test_documents_are_the_last_ready_workers),
         STOPPED(test_a_line_is_logged_by_the_worker_that_it_is_about),
         STOPPED(test_a_stuck_worker_is_given_no_line),

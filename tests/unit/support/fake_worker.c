@@ -61,8 +61,11 @@ fake_kill(struct sco_worker *worker)
     struct fake_worker *fake = fake_of(worker);
 
     fake_crew.kills++;
+    if (worker->ops->is_inside) {
+        fake->end.lost = true;
+    }
     if (!fake->is_stubborn) {
-        fake_end(fake, 0, SIGKILL);
+        fake_end(fake, 0, worker->ops->is_inside ? 0 : SIGKILL);
     }
 }
 
@@ -80,6 +83,30 @@ fake_finish(struct sco_worker *worker)
 const struct sco_worker_ops fake_worker_kind = {
     .name = "fake",
     .bytes = sizeof(struct fake_worker),
+    .is_replaceable = true,
+    .start = fake_start,
+    .dump = fake_dump,
+    .interrupt = fake_interrupt,
+    .kill = fake_kill,
+    .finish = fake_finish,
+};
+
+const struct sco_worker_ops fake_inside_kind = {
+    .name = "fake inside",
+    .bytes = sizeof(struct fake_worker),
+    .is_inside = true,
+    .is_replaceable = true,
+    .start = fake_start,
+    .dump = fake_dump,
+    .interrupt = fake_interrupt,
+    .kill = fake_kill,
+    .finish = fake_finish,
+};
+
+const struct sco_worker_ops fake_fixed_kind = {
+    .name = "fake fixed",
+    .bytes = sizeof(struct fake_worker),
+    .is_inside = true,
     .start = fake_start,
     .dump = fake_dump,
     .interrupt = fake_interrupt,
@@ -120,16 +147,34 @@ fake_reply(struct fake_worker *fake, const char *body)
     fake_reply_after(fake, body, /* run_ns */ 1000);
 }
 
+static void
+reply(struct fake_worker *fake, const struct sco_reply_head *head,
+      const char *body)
+{
+    struct sco_sink *sink = sco_child_sink(fake->child);
+
+    sink->ops->reply(sink, head, (struct sco_slice){ NULL, 0 },
+                     sco_slice_of(body));
+}
+
 void
 fake_reply_after(struct fake_worker *fake, const char *body, uint64_t run_ns)
 {
-    struct sco_reply_head head = { .status = 200,
-                                   .run_ns = run_ns,
-                                   .stream_bytes = -1 };
-    struct sco_sink *sink = sco_child_sink(fake->child);
+    const struct sco_reply_head head = { .status = 200,
+                                         .run_ns = run_ns,
+                                         .stream_bytes = -1 };
 
-    sink->ops->reply(sink, &head, (struct sco_slice){ NULL, 0 },
-                     sco_slice_of(body));
+    reply(fake, &head, body);
+}
+
+void
+fake_reply_unfit(struct fake_worker *fake)
+{
+    const struct sco_reply_head head = { .status = 503,
+                                         .flags = SCO_REPLY_UNFIT,
+                                         .stream_bytes = -1 };
+
+    reply(fake, &head, "unfit");
 }
 
 void

@@ -38,6 +38,12 @@ struct fake_crew {
 };
 
 extern const struct sco_worker_ops fake_worker_kind;
+
+/* One inside the host, which a kill loses; and one that cannot be replaced
+ * there, as threads that share a module. */
+extern const struct sco_worker_ops fake_inside_kind;
+extern const struct sco_worker_ops fake_fixed_kind;
+
 extern struct fake_crew fake_crew;
 
 /* Forgets those of an earlier test. */
@@ -59,6 +65,9 @@ void fake_reply(struct fake_worker *fake, const char *body);
 /* The same after so much time inside run(). */
 void fake_reply_after(struct fake_worker *fake, const char *body,
                       uint64_t run_ns);
+
+/* Replies that the script does not fit this kind of worker. */
+void fake_reply_unfit(struct fake_worker *fake);
 
 /* Ends it, as a process ends: on_gone comes with the next turn. */
 void fake_end(struct fake_worker *fake, int exit_code, int signal);
