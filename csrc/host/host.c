@@ -26,6 +26,7 @@
 #include "host/listeners.h"
 #include "host/pipeline.h"
 #include "host/signals.h"
+#include "host/watch.h"
 #include "worker/runner.h"
 #include "worker/seat.h"
 
@@ -55,6 +56,7 @@ struct host {
     /* The loop's. */
     struct sco_http *http;
     struct sco_deployment *deployment;
+    struct sco_file_watch *files; /* NULL: nobody asked for it */
     struct visit_host visits;
     struct sco_timer patience;
     struct sco_post loaded;
@@ -344,6 +346,30 @@ on_loaded(void *arg)
     }
 }
 
+static void
+on_change(void *arg, const char *path)
+{
+    struct host *host = arg;
+
+    if (!host->draining) {
+        sco_log(SCO_EVENT_FILE_CHANGED, "%s", path);
+        sco_deployment_reload(host->deployment);
+    }
+}
+
+static enum sco_status
+make_watch(struct host *host, struct sco_error *err)
+{
+    const struct sco_config *config = host->config;
+
+    if (!config->reload) {
+        return SCO_OK;
+    }
+    return sco_file_watch_create(host->loop, config->watch.items,
+                                 config->watch.count, on_change, host,
+                                 &host->files, err);
+}
+
 static enum sco_status
 make_all(struct host *host, struct sco_error *err)
 {
@@ -352,6 +378,9 @@ make_all(struct host *host, struct sco_error *err)
 
     if (status == SCO_OK) {
         status = make_deployment(host, err);
+    }
+    if (status == SCO_OK) {
+        status = make_watch(host, err);
     }
     if (status == SCO_OK) {
         /* Before the front end's own hook: what a turn hears from workers
@@ -403,6 +432,7 @@ loop_body(void *arg)
     }
     sco_cors_destroy(host->visits.cors);
     sco_signals_close(&host->signals);
+    sco_file_watch_destroy(host->files);
     sco_loop_timer_clear(host->loop, &host->patience);
     sco_deployment_destroy(host->deployment);
     if (host->seat != NULL) {

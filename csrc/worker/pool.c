@@ -203,7 +203,9 @@ start_worker(struct sco_pool *pool, const struct sco_pool_kind *kind,
     if (status != SCO_OK) {
         return status;
     }
-    (void)getrandom(&random, sizeof(random), GRND_NONBLOCK);
+    if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0) {
+        random = pool->started; /* at least not the same for all */
+    }
     (*out)->number = ++pool->started;
     (*out)->generation = pool->generation;
     (*out)->life = sco_recycle_begin(&pool->limits, random);

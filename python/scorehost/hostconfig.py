@@ -205,6 +205,14 @@ def worker_kind(keys: Mapping[str, object]) -> str:
     return "process" if asked == "auto" else asked
 
 
+def watched(settings: Settings) -> list[str]:
+    """The folders that hold the script and what it imports, each once."""
+    source = os.path.join(settings.app_root, settings.source_dir) if settings.source_dir else ""
+    script = os.path.dirname(settings.script_path)
+    folders = [os.path.realpath(name) for name in (script, source, settings.app_root) if name]
+    return [name for name in dict.fromkeys(folders) if os.path.isdir(name)]
+
+
 def check_scale(keys: Mapping[str, object]) -> None:
     """Refuses limits of autoscaling that leave nothing between them, by a StartError."""
     least, most = (int(str(keys.get(name, 0))) for name in ("worker_min", "worker_max"))
@@ -229,5 +237,7 @@ def config(
         "log_to_worker": own_log,
         "python": sys.executable,
     }
+    if keys.get("reload"):
+        told["watch"] = watched(settings)
     told.update((key, value) for key, value in keys.items() if key not in _NOT_COPIED)
     return told
