@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from scorehost import COMPAT_VERSION, __version__
+from scorehost import COMPAT_VERSION, __version__, kinds
 from scorehost.flags import FLAGS, MAX_TIMEOUT_MS, Flag
 from scorehost.settings import Problem, Settings, parse_bool, parse_str
 
@@ -199,10 +199,11 @@ def listeners(environ: Mapping[str, str], keys: Mapping[str, object]) -> list[st
     return places
 
 
-def worker_kind(keys: Mapping[str, object]) -> str:
-    """The kind of worker that was asked for, or that fits."""
-    asked = str(keys.get("worker_kind", "auto"))
-    return "process" if asked == "auto" else asked
+def worker_kind(
+    keys: Mapping[str, object], settings: Settings, boot: Mapping[str, object]
+) -> kinds.Choice:
+    """The kind of worker that was asked for, or that fits; a new script is probed."""
+    return kinds.choose(keys, settings, boot)
 
 
 def watched(settings: Settings) -> list[str]:
@@ -223,7 +224,7 @@ def check_scale(keys: Mapping[str, object]) -> None:
 def config(
     environ: Mapping[str, str], keys: Mapping[str, object], settings: Settings, own_log: bool
 ) -> dict[str, object]:
-    """What C is told; a key that is not there has C's default."""
+    """What C is told but for the kind of worker; a key that is not there has C's default."""
     check_scale(keys)
     told: dict[str, object] = {
         "listen": listeners(environ, keys),
@@ -233,7 +234,6 @@ def config(
         "cors_origins": settings.origins,
         "server_version": environ.get("HTTP_X_MS_SERVER_VERSION", ""),
         "access_log": keys.get("access_log", "on") == "on",
-        "worker_kind": worker_kind(keys),
         "log_to_worker": own_log,
         "python": sys.executable,
     }

@@ -25,6 +25,8 @@ SERVER = os.environ.get("DIFFERENTIAL_SERVER",
                         str(Path(PYTHON).parent / "azmlinfsrv"))
 #: The worker is a thread of the host: log lines tell one process id.
 ONE_PROCESS = "WORKER_KIND=thread" in os.environ.get("DIFFERENTIAL_ENV", "")
+#: Where `auto` looks at the script it says what it found, a line of our own.
+_KIND = "WORKER_KIND=process" if sys.version_info >= (3, 14) else ""
 _PROCESS_ENDS = ("failures/exit ?", "failures/killed", "worker-exits-3/*",
                  "failures/still serving", "failures/@stop", "init-os-exit-*")
 LIVE = os.environ.get("DIFFERENTIAL_LIVE") == "1"
@@ -101,7 +103,7 @@ def _wanted(request: pytest.FixtureRequest, fixture: str) -> list[str]:
 def our_answers(request: pytest.FixtureRequest,
                 tmp_path_factory: pytest.TempPathFactory) -> Answers:
     """What the server under test does."""
-    env = shlex.split(os.environ.get("DIFFERENTIAL_ENV", ""))
+    env = shlex.split(os.environ.get("DIFFERENTIAL_ENV", _KIND))
     return collect_apart(
         SERVER, tmp_path_factory.mktemp("ours"),
         _wanted(request, "our_answers"), env, ("--host", "127.0.0.1"))

@@ -264,6 +264,17 @@ def test_the_rest_of_what_is_handed_over(command: Command) -> None:
     ]
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="a probe decides there")
+def test_the_kind_is_told_to_who_asks(command: Command) -> None:
+    done = command("--entry_script=s.py", "--worker_kind=auto", "--worker_count=2")
+    assert done.config["worker_kind"] == "process"
+    assert done.logged("I")[1:] == [
+        "subinterpreters are chosen automatically from Python 3.14 on: using 2 worker processes"
+    ]
+    for argv in ((), ("--worker_kind=process",), ("--worker_kind=thread",)):
+        assert len(command("--entry_script=s.py", *argv).logged("I")) == 1
+
+
 @pytest.mark.parametrize(
     "value",
     [

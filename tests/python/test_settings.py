@@ -457,7 +457,6 @@ def test_what_c_is_told_by_default() -> None:
     assert told == {
         "listen": ["0.0.0.0:5001"],
         "worker_count": 2,
-        "worker_kind": "process",
         "scoring_timeout_ms": 3_600_000,
         "worker_timeout_ms": 300_000,
         "cors_origins": [],
