@@ -25,6 +25,9 @@ _FIRST_PROBED = (3, 12, 4)
 _TYPES = {".json": "application/json", ".csv": "text/csv", ".txt": "text/plain"}
 _BINARY = "application/octet-stream"
 
+#: An init() that takes longer is not called once more by the probe.
+_MAX_INIT_MS = 5000
+
 #: How much of what the script wrote is kept.
 _MAX_OUTPUT = 64 * 1024
 
@@ -41,6 +44,7 @@ class Order:
     def __init__(self, script: str) -> None:
         self.script = script
         self.sample = ""
+        self.headers: list[str] = []
         self.model_dir = ""
         self.worker_kind = ""
         self.init = True
@@ -56,8 +60,11 @@ class Order:
         return found
 
 
-def read_sample(text: str) -> dict[str, str] | None:
-    """A sample given as a file or as JSON; Usage when it is neither."""
+def read_sample(text: str, headers: list[str]) -> dict[str, object] | None:
+    """A sample given as a file or as JSON, and headers; Usage for what is neither."""
+    pairs = [[part.strip() for part in header.partition(":")[::2]] for header in headers]
+    if not all(name and ":" in header for (name, _), header in zip(pairs, headers)):
+        raise Usage("--header: write NAME:VALUE")
     if not text:
         return None
     if os.path.isfile(text):
@@ -73,7 +80,9 @@ def read_sample(text: str) -> dict[str, str] | None:
         except ValueError as error:
             raise Usage(f"--sample is no file that is there, and no JSON: {error}") from None
         data, kind = text.encode(), "application/json"
-    return {"body": base64.b64encode(data).decode("ascii"), "type": kind}
+    if any(name.lower() == "content-type" for name, _ in pairs):
+        kind = ""
+    return {"body": base64.b64encode(data).decode("ascii"), "type": kind, "headers": pairs}
 
 
 def examine(order: Order) -> dict[str, Any]:
@@ -82,7 +91,7 @@ def examine(order: Order) -> dict[str, Any]:
         raise Usage(f"there is no file {order.script}")
     if order.model_dir and not os.path.isdir(order.model_dir):
         raise Usage(f"--model_dir: there is no folder {order.model_dir}")
-    sample = read_sample(order.sample)
+    sample = read_sample(order.sample, order.headers)
     file_path, file = _prepare(order)
     keys, problems = hostconfig.new_keys(os.environ, order.flags(), file)
     conf, _ = settings.load(os.environ, file)  # what is wrong here, the dry run says
@@ -264,7 +273,9 @@ def _choose(
 def _probe(report: dict[str, Any], boot: dict[str, object]) -> probe.Report:
     """Probes a script that can be imported, where that is possible."""
     if "import_ms" in report and sys.version_info >= _FIRST_PROBED:
-        return probe.run(boot)
+        # Many models are imported with what loads them: look there, too.
+        is_quick = report.get("init_ms", _MAX_INIT_MS) < _MAX_INIT_MS
+        return probe.run(boot | {"init": is_quick and report["failure"] is None})
     seen = probe.Report()
     if "import_ms" in report:
         seen.unable = "subinterpreters need CPython 3.12.4 or newer"

@@ -19,6 +19,9 @@ def group() -> None:
 @click.argument("script", type=click.Path())
 @click.option("--sample", default="", metavar="FILE|JSON", help="A request body to run() on.")
 @click.option(
+    "--header", multiple=True, metavar="NAME:VALUE", help="A header that goes with the sample."
+)
+@click.option(
     "--model_dir", "--model-dir", default="", help="The directory that the model is in."
 )
 @click.option(
@@ -50,6 +53,7 @@ def check(ctx: click.Context, /, script: str, as_json: bool, verbose: bool, **gi
 
     order = checking.Order(script)
     order.sample = "" if given["no_init"] else given["sample"]
+    order.headers = list(given["header"])
     order.model_dir = given["model_dir"]
     order.worker_kind = given["worker_kind"] or ""
     order.init = not given["no_init"]

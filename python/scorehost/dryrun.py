@@ -101,11 +101,12 @@ class Call:
     request_id = "00000000-0000-4000-8000-000000000000"
     client_request_id = ""
 
-    def __init__(self, body: bytes, kind: str) -> None:
+    def __init__(self, body: bytes, kind: str, headers: list[list[str]]) -> None:
         self.body = body
         self.headers = [("Host", "127.0.0.1:5001"), ("Content-Length", str(len(body)))]
         if kind:
             self.headers.append(("Content-Type", kind))
+        self.headers += [(name, value) for name, value in headers]
 
 
 def memory() -> dict[str, int]:
@@ -214,10 +215,10 @@ class DryRun:
 
     # One request
 
-    def _score(self, scoring: script.Scoring, sample: dict[str, str]) -> None:
+    def _score(self, scoring: script.Scoring, sample: dict[str, Any]) -> None:
         self.tell(phase="run")
         printed, watch = self._prints.count, Watch(scoring)
-        call: Any = Call(base64.b64decode(sample["body"]), sample["type"])
+        call: Any = Call(base64.b64decode(sample["body"]), sample["type"], sample["headers"])
         started = perf_counter_ns()
         status, headers, body, flags, run_ns = scoring.invoke(call)
         try:
@@ -270,10 +271,11 @@ class Watch:
     def __init__(self, scoring: script.Scoring) -> None:
         self.type_name = ""
         self._raised: BaseException | None = None
-        self._run, self._failed, self._internal = scoring.run, scoring.failed, outputs.internal
-        watched: Any = scoring
-        watched.run, watched.failed = self.run, self.failed
-        outputs.internal = self.internal  # this process serves nobody
+        self._run, self._failed, self._internal = scoring.run, outputs.failed, outputs.internal
+        self._is_schema = scoring.mode == "schema"
+        scoring.run = self.run
+        # This process serves nobody else.
+        outputs.failed, outputs.internal = self.failed, self.internal
 
     def run(self, **arguments: Any) -> Any:
         """Calls the script's run() and keeps the type of what it returned."""
@@ -285,10 +287,10 @@ class Watch:
         self.type_name = module + kind.__qualname__
         return result
 
-    def failed(self, exc: BaseException) -> reply.Reply:
+    def failed(self, exc: BaseException, timeout_ms: int) -> reply.Reply:
         """Keeps what run() raised."""
         self._raised = exc
-        return self._failed(exc)
+        return self._failed(exc, timeout_ms)
 
     def internal(self) -> reply.Reply:
         """Keeps what was wrong with the result."""
@@ -300,7 +302,10 @@ class Watch:
     ) -> dict[str, object] | None:
         """What the client's status says was wrong; None when nothing was."""
         if self._raised is not None and status >= 500:
-            return failures.describe(self._raised, "run")
+            found = failures.describe(self._raised, "run")
+            if self._is_schema and found["where"] is None and not self.type_name:
+                found["advice"] = "Send what run() declares: the sample was refused before."
+            return found
         if status < 400 or (flags & reply.HTTP_RESPONSE and status < 500):
             return None
         if self._raised is not None:
@@ -376,9 +381,10 @@ def _on_parameters(scoring: script.Scoring) -> list[str]:
         if value is inputs.REQUIRED and name != "request_headers"
     ]
     if scoring.mode == "schema":
-        declared = _schema(scoring).get("properties")
-        given = required if declared is None else list(declared)
-        text = "run() needs {}, which no @input_schema describes."
+        declared = _schema(scoring).get("properties", {})
+        # What nobody described has an empty schema, and is handed over as it is.
+        given = [name for name in required if declared.get(name) != {}]
+        text = "run() takes {} as it comes: no @input_schema describes it."
     else:
         given = [scoring.parameter]
         text = "run() needs {} too, but only its first parameter is filled: requests will fail."

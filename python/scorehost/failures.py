@@ -68,8 +68,8 @@ def _block(exc: BaseException) -> str:
     frames = traceback.extract_tb(exc.__traceback__)
     mine = [frame for frame in frames if is_users(frame.filename)]
     lines = traceback.format_list(mine)
-    if mine and frames[-1] is not mine[-1] and not frames[-1].filename.startswith(_OURS):
-        last = frames[-1]
+    last = frames[-1] if frames else None
+    if mine and last and last is not mine[-1] and not last.filename.startswith((_OURS, "<")):
         lines.append(f"  (raised in {last.filename}, line {last.lineno}, in {last.name})\n")
     return "".join([*lines, *traceback.format_exception_only(type(exc), exc)])
 
@@ -104,13 +104,21 @@ def _key(exc: KeyError) -> str:
     name = str(exc.args[0]) if exc.args else ""
     if name == "AZUREML_MODEL_DIR":
         return "Say where the model is: --model_dir DIR."
-    if name.isupper():
+    if name.isupper() and _is_of_os(exc):
         return f"If it is an environment variable, set it: {name}=..."
     return ""
 
 
+def _is_of_os(exc: BaseException) -> bool:
+    """Whether os.environ raised it."""
+    frames = traceback.extract_tb(exc.__traceback__)
+    return bool(frames) and frames[-1].filename in ("<frozen os>", os.__file__)
+
+
 def _type(exc: TypeError) -> str:
     text = str(exc)
+    if text.startswith("run() missing"):
+        return "Give run()'s other parameters defaults, or describe them with @input_schema."
     return _NOT_JSON if "JSON serializable" in text or "keys must be" in text else ""
 
 

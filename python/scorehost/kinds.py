@@ -55,10 +55,26 @@ def is_without_gil() -> bool:
 
 def script_file(settings: Settings) -> str:
     """The file of the script, main.py among them; empty when there is none."""
-    places = [settings.script_path]
-    if not settings.entry_script:
-        places = [os.path.join(place, "main.py") for place in (os.getcwd(), settings.app_root)]
+    return _file(settings.script_path, settings.app_root)
+
+
+def _file(script_path: str, app_root: str) -> str:
+    places = [script_path]
+    if not script_path:
+        places = [os.path.join(place, "main.py") for place in (os.getcwd(), app_root)]
     return next((place for place in places if os.path.isfile(place)), "")
+
+
+def remember_unfit(script_path: str, modules: list[str]) -> None:
+    """Marks a script as one for processes: a subinterpreter refused these modules.
+
+    For a worker in which that happened after the start, in a lazy import.
+    """
+    from scorehost import verdicts
+
+    script = _file(script_path, os.environ.get("AML_APP_ROOT", ""))
+    if script:
+        verdicts.remember_unfit(script, modules)
 
 
 def choose(

@@ -93,8 +93,10 @@ def refusal(modules: list[str]) -> str:
         return "an extension module does not load in subinterpreters"
     shown = list(dict.fromkeys(modules))
     more = f" and {len(shown) - 3} more" if len(shown) > 3 else ""
-    verb = "does" if len(shown) == 1 else "do"
-    return f"{', '.join(shown[:3])}{more} {verb} not load in subinterpreters"
+    names = f"{', '.join(shown[:3])}{more}"
+    if not all(name.replace(".", "").isidentifier() for name in shown):
+        return f"{names} cannot be had in subinterpreters"  # os.fork() and its kin
+    return f"{names} {'does' if len(shown) == 1 else 'do'} not load in subinterpreters"
 
 
 def siblings(script: str) -> Iterator[str]:
