@@ -592,8 +592,10 @@ _SETTINGS = (
     Difference(
         "new-flags", "flags", "nine", "more, listed by `--help`",
         "there is more to set",
-        (Lines("stdout", ours="(  --(host|socket|worker_kind|access_log"
-               "|scoring_timeout_ms|max_\\w+|queue_\\w+|head_timeout_ms"
+        (Lines("stdout", ours="(  --(host|socket|access_log|share_module"
+               "|worker_(kind|min|max|preload)|gpu_workers|remote_\\w+"
+               "|reload|supervisor|server_timing|raise_cancelled"
+               "|(scoring|request|head)_timeout_ms|max_\\w+|queue_\\w+"
                "|body_\\w+|keepalive_timeout_ms|drain_timeout_ms|version))",
                cases=("flags-*",)),)),
     Difference(
