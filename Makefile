@@ -88,7 +88,7 @@ serve: $(STAMPS)/installed $(STAMPS)/model
 # ---- make test --------------------------------------------------------
 
 .PHONY: test
-test: lint test-c test-package test-others
+test: lint test-c test-package test-kinds test-others
 
 .PHONY: lint
 lint: lint-format lint-house lint-python lint-cppcheck lint-tidy
@@ -145,13 +145,46 @@ test-c-%: $(STAMPS)/test-packages
 	@$(call preset,$*)
 	@cd csrc && cmake --build --preset $* && ctest --preset $*
 
+PYTEST := $(BIN)/python -m pytest -q --timeout=300
+
 # The package alone; the real program on loopback; the real program against
 # what Microsoft's server answered.
 .PHONY: test-package
 test-package: $(STAMPS)/test-packages $(STAMPS)/installed
 	@for folder in python e2e differential; do \
 	    $(SAY) "tests/$$folder, $$($(BIN)/python -V)"; \
-	    $(BIN)/python -m pytest -q --timeout=300 tests/$$folder; \
+	    $(PYTEST) tests/$$folder; \
+	done
+
+# The real program once more, with each other kind of worker. Interpreters
+# with a lock of their own are sound from 3.12.4 on.
+.PHONY: test-kinds
+test-kinds: $(STAMPS)/test-packages $(STAMPS)/installed
+	@kinds=thread; \
+	! $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 12, 4))' \
+	    || kinds="$$kinds interpreter"; \
+	for kind in $$kinds; do \
+	    $(SAY) "tests/e2e, kind $$kind, $$($(BIN)/python -V)"; \
+	    $(PYTEST) tests/e2e --worker_kind $$kind; \
+	done
+
+# Everything at once that may befall a host, for longer, and the host under
+# the address and undefined behaviour sanitizers. Python's own memory is not
+# ours to judge: leaks are looked for by the unit tests.
+CHAOS_SECONDS ?= 60
+CHAOS_KINDS ?= process thread
+
+.PHONY: test-chaos-asan
+test-chaos-asan: $(STAMPS)/test-packages $(STAMPS)/installed
+	@$(SAY) "building scorehost-host, preset asan-host"
+	@$(call preset,asan-host)
+	@cd csrc && cmake --build --preset asan-host
+	@for kind in $(CHAOS_KINDS); do \
+	    $(SAY) "chaos, kind $$kind, $(CHAOS_SECONDS) s"; \
+	    CHAOS_SECONDS=$(CHAOS_SECONDS) VIRTUAL_ENV=$(abspath $(VENV)) \
+	    SCOREHOST_COMMAND=$(abspath build/asan-host/scorehost-host) \
+	    ASAN_OPTIONS=detect_leaks=0 \
+	    $(PYTEST) --timeout=900 tests/e2e/test_chaos.py --worker_kind $$kind; \
 	done
 
 # The Python tests once more under each other CPython of this machine.

@@ -1,4 +1,8 @@
-"""The fixture `host`: a server for one test, or one that a module's tests share."""
+"""The fixture `host`: a server for one test, or one that a module's tests share.
+
+The whole suite runs against one kind of worker at a time (``--worker_kind``);
+a test that is about some kinds alone is marked with them and a reason.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +18,48 @@ from .host import Host
 Make = Callable[..., Host]
 
 
-def _makers(folder: Path) -> Iterator[Make]:
+KINDS = ("process", "thread", "interpreter")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Which kind of worker serves."""
+    parser.addoption("--worker_kind", choices=KINDS, default="process",
+                     help="the kind of worker of every server that does not name its own")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests that are about other kinds."""
+    chosen = config.getoption("--worker_kind")
+    kept, left = [], []
+    for item in items:
+        (kept if chosen in _kinds_of(item) else left).append(item)
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = kept
+
+
+def _kinds_of(item: pytest.Item) -> tuple[str, ...]:
+    """The kinds that a test is about; all of them unless it is marked."""
+    marker = item.get_closest_marker("kinds")
+    if marker is None:
+        return KINDS
+    assert marker.args and set(marker.args) <= set(KINDS), f"{item.nodeid}: {marker.args}"
+    assert marker.kwargs.get("why"), f"{item.nodeid}: why not the other kinds?"
+    return marker.args
+
+
+@pytest.fixture(scope="session")
+def worker_kind(pytestconfig: pytest.Config) -> str:
+    """The kind of worker under test."""
+    return str(pytestconfig.getoption("--worker_kind"))
+
+
+def _makers(folder: Path, kind: str) -> Iterator[Make]:
     made: list[Host] = []
     numbers = itertools.count(1)
 
     def make(script: str = "", *arguments: str, wait: bool = True, **options: Any) -> Host:
-        host = Host(folder / f"host{next(numbers)}", script, *arguments, **options)
+        host = Host(folder / f"host{next(numbers)}", script, *arguments, kind=kind, **options)
         made.append(host)
         return host.wait_ready() if wait else host
 
@@ -31,18 +71,18 @@ def _makers(folder: Path) -> Iterator[Make]:
 
 
 @pytest.fixture
-def host(tmp_path: Path) -> Iterator[Make]:
+def host(tmp_path: Path, worker_kind: str) -> Iterator[Make]:
     """Starts servers that end with the test: ``host("echo.py", "--flag", "value")``.
 
     Waits until a worker is ready unless ``wait=False``.
     """
-    yield from _makers(tmp_path)
+    yield from _makers(tmp_path, worker_kind)
 
 
 @pytest.fixture(scope="module")
-def module_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Make]:
+def module_host(tmp_path_factory: pytest.TempPathFactory, worker_kind: str) -> Iterator[Make]:
     """Starts servers that end with the module."""
-    yield from _makers(tmp_path_factory.mktemp("module"))
+    yield from _makers(tmp_path_factory.mktemp("module"), worker_kind)
 
 
 @pytest.hookimpl(wrapper=True)

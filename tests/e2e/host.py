@@ -110,6 +110,7 @@ class Host:
         folder: Path,
         script: str = "",
         *arguments: str,
+        kind: str = "process",
         env: Union[Mapping[str, Union[str, None]], None] = None,
         files: Union[Mapping[str, Union[str, bytes]], None] = None,
         copies: Sequence[str] = (),
@@ -136,7 +137,8 @@ class Host:
         entry = ["--entry_script", Path(script).name] if script else []
         own_port = ["--port", str(self.port)] if port else []
         self.arguments = [*command(), *entry, *own_port, *listen, *map(self._fill, arguments)]
-        self.env = self._environment(env or {})
+        self.kind = kind
+        self.env = self._environment({"WORKER_KIND": kind, **(env or {})})
         self._connections: list[Connection] = []
         self.process = self._start(prefix, stdout, pass_fds)
         self._timer = threading.Timer(LIFE_S, self.kill)
@@ -163,7 +165,8 @@ class Host:
         )
 
     def _environment(self, more: Mapping[str, Union[str, None]]) -> dict[str, str]:
-        kept = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "ASAN_OPTIONS")
+        kept = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "VIRTUAL_ENV",
+                "ASAN_OPTIONS", "UBSAN_OPTIONS")
         env = {name: os.environ[name] for name in kept if name in os.environ}
         env.update(HOME=str(self.folder), LANG="C.UTF-8", PYTHONDONTWRITEBYTECODE="1")
         for name, value in more.items():
@@ -199,6 +202,13 @@ class Host:
         assert self.is_alive(), f"it ended: {self.stdout}\n{self.stderr}"
         until("serving", lambda: self.ask("GET", "/").status == 200)
         return self
+
+    def wait_all_ready(self, workers: int) -> Host:
+        """Wait until each of so many workers is ready.
+
+        Threads may share one script: then one of them says so for all.
+        """
+        return self.wait_ready(1 if self.kind == "thread" else workers)
 
     def times_ready(self) -> int:
         """How often a worker has said that it is ready."""
@@ -311,6 +321,10 @@ class Host:
         """The processes that the host started and that still run, oldest first."""
         return [pid for pid in children(self.pid) if state(pid) not in ("Z", "")]
 
+    def scorers(self) -> list[int]:
+        """The processes in which run() is called."""
+        return self.workers() if self.kind == "process" else [self.pid]
+
     def wait_workers(self, count: int) -> list[int]:
         """Wait until there are so many workers."""
         until(f"{count} workers", lambda: len(self.workers()) == count)
@@ -327,6 +341,10 @@ class Host:
     def wait_sockets(self, count: int) -> None:
         """Wait until the host has so many sockets: it has noticed who left."""
         until(f"{count} sockets", lambda: self.sockets() == count)
+
+    def wait_quiet(self, workers: int = 1) -> None:
+        """Wait until no client is connected: each listener and process worker has a socket."""
+        self.wait_sockets(1 + (workers if self.kind == "process" else 0))
 
     def threads(self, pid: int = 0) -> int:
         """How many threads the host has, or a worker."""

@@ -342,7 +342,7 @@ def test_a_slow_reader_holds_up_nobody(server: Host) -> None:
 
 def test_more_connections_than_allowed_wait_for_their_turn(host: Make) -> None:
     server = host("lab.py", "--max_connections", "4")
-    server.wait_sockets(2)
+    server.wait_quiet()
     held = [server.connect() for _ in range(4)]
     for connection in held:
         assert connection.send(order("echo", value=1)).response().status == 200
@@ -358,7 +358,7 @@ def test_more_connections_than_allowed_wait_for_their_turn(host: Make) -> None:
 
 def test_one_address_cannot_have_all_connections(host: Make) -> None:
     server = host("lab.py", "--max_connections_per_address", "2")
-    server.wait_sockets(2)  # that of the clients, that of the worker
+    server.wait_quiet()
     held = [server.connect() for _ in range(2)]
     for connection in held:
         assert connection.send(order("echo", value=1)).response().status == 200
@@ -409,7 +409,7 @@ def test_many_that_leave_at_once_do_no_harm(server: Host) -> None:
 
 def test_ten_thousand_requests_leave_nothing_behind(host: Make) -> None:
     server = host("lab.py", "--access_log", "off")
-    worker = server.workers()[0]
+    worker = server.scorers()[0]
     one = order("echo", value="x")
     with server.connect() as connection:
         def ask(count: int) -> None:
@@ -427,7 +427,7 @@ def test_ten_thousand_requests_leave_nothing_behind(host: Make) -> None:
     for (kb, *rest), (kb_after, *rest_after) in zip(before, after):
         assert rest == rest_after
         assert kb_after - kb < 300, f"{kb_after - kb} kB more"
-    assert server.workers() == [worker]
+    assert server.scorers() == [worker] and server.times_ready() == 1
 
 
 def test_a_thousand_connections_leave_nothing_behind(server: Host) -> None:
@@ -447,7 +447,7 @@ def test_a_thousand_connections_leave_nothing_behind(server: Host) -> None:
 
 def test_nobody_asks_and_nothing_runs(host: Make) -> None:
     """No busy loop, neither idle nor with idle connections."""
-    server = host("lab.py", "--worker_count", "2").wait_ready(2)
+    server = host("lab.py", "--worker_count", "2").wait_all_ready(2)
     kept = [server.connect() for _ in range(20)]
     for connection in kept:
         connection.send(order("echo", value=1)).response()
@@ -461,12 +461,12 @@ def test_nobody_asks_and_nothing_runs(host: Make) -> None:
 
 
 def test_a_waiting_request_costs_nothing(server: Host) -> None:
-    waiting = server.gate("idle")
+    waiting = server.do_later("sleep", seconds=1.5, id="idle")
+    until("run() has begun", lambda: "idle" in server.scored())
     before = server.cpu_s()
     assert not waiting.is_answered(1.0)
     assert server.cpu_s() - before <= 0.02
-    server.open("idle")
-    assert waiting.result().json == "idle"
+    assert waiting.result().json == {}
 
 
 def test_no_answer_waits_for_an_acknowledgement(server: Host) -> None:

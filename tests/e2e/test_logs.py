@@ -64,7 +64,7 @@ def test_the_form_of_a_printed_line(prints: Host) -> None:
     lines = new_lines(prints, "plain")
     pattern = r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2},\d{3} I \[(\d+)\] azmlinfsrv.print - hello"
     found = re.fullmatch(pattern, lines[0])
-    assert found and int(found[1]) == prints.workers()[0]
+    assert found and int(found[1]) == prints.scorers()[0]
 
 
 def test_lines_in_a_print_stay_in_one_record(prints: Host) -> None:
@@ -120,7 +120,7 @@ def test_the_lines_of_a_request_and_their_order(prints: Host) -> None:
     """Print, score line, access line; all there when the answer is."""
     lines = new_lines(prints, "plain")
     assert len(lines) == 3
-    pid = prints.workers()[0]
+    pid = prints.scorers()[0]
     stamp = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}"
     assert re.fullmatch(
         rf"{stamp} I \[{pid}\] azmlinfsrv - POST /score 200 \d+\.\d{{3}}ms 6", lines[1])
@@ -257,9 +257,8 @@ MINE = {
 }
 
 
-@pytest.mark.parametrize("kind", ["process", "thread"])
-def test_a_logging_config_of_the_users_own(host: Make, kind: str) -> None:
-    server = host("prints.py", "--worker_kind", kind, files={"logging.json": json.dumps(MINE)})
+def test_a_logging_config_of_the_users_own(host: Make) -> None:
+    server = host("prints.py", files={"logging.json": json.dumps(MINE)})
     until("mine", lambda: "MINE INFO azmlinfsrv Loaded logging config from " in server.stdout)
     assert server.post("server debug").status == 200
     server.wait_said("MINE DEBUG azmlinfsrv hidden", "stdout")

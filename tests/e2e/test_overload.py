@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import time
 
-import pytest
-
 from .conftest import Make
 from .wire import Response, request, until
 
@@ -108,9 +106,8 @@ def test_it_can_be_stopped_while_init_runs(host: Make) -> None:
     assert time.monotonic() - begun < 5
 
 
-@pytest.mark.parametrize("kind", ["process", "thread"])
-def test_a_thousand_clients_share_one_worker(host: Make, kind: str) -> None:
-    server = host("echo.py", "--worker_kind", kind)
+def test_a_thousand_clients_share_one_worker(host: Make) -> None:
+    server = host("echo.py")
     connections = [server.connect() for _ in range(min(1000, open_files() - 200))]
     for number, connection in enumerate(connections):
         connection.send(request(body=b"%d" % number))

@@ -112,9 +112,8 @@ def test_a_frame_made_by_hand(host: Make) -> None:
     assert records[0] == {"shop": "a", "amount": 1, "double": 2}
 
 
-@pytest.mark.parametrize("kind", ["process", "thread"])
-def test_numpy_in_both_kinds_of_workers(host: Make, kind: str) -> None:
-    server = host("schema_numpy.py", "--worker_kind", kind)
+def test_numpy_again_and_again(host: Make) -> None:
+    server = host("schema_numpy.py")
     for _ in range(3):
         assert server.post('{"data": [[1, 2, 3]]}', JSON).json == [6.0]
     assert server.stop() == 0
@@ -133,10 +132,9 @@ def test_threads_of_the_scripts_own(host: Make) -> None:
     assert server.stop() == 0
 
 
-@pytest.mark.parametrize("kind", ["process", "thread"])
-def test_a_data_base_that_only_the_main_thread_may_use(host: Make, kind: str) -> None:
+def test_a_data_base_that_only_the_main_thread_may_use(host: Make) -> None:
     """init() and run() are called in the same thread, whatever the kind."""
-    server = host("sqlite_features.py", "--worker_kind", kind)
+    server = host("sqlite_features.py")
     assert server.post('{"ids": [2, 1]}').json == {"scores": [[1, 0.25], [2, 0.75]]}
 
 

@@ -335,7 +335,7 @@ def test_the_refused_are_logged_and_nobody_else_noticed(server: Host) -> None:
         ask(server, POST + b"Expect: a miracle\r\nContent-Length: 30\r\n\r\n")
         assert before.send(request("GET", "/")).response("GET").status == 200
     server.wait_said("Invalid request from ip=127.0.0.1: ")
-    assert len(server.workers()) == 1
+    assert len(server.scorers()) == 1
     assert server.times_ready() == 1
 
 

@@ -55,8 +55,8 @@ def test_help_lists_the_flags_and_ends_with_1(tmp_path: Path) -> None:
         (["--port"], "argument --port: expected one argument"),
         (["--unknown"], "unrecognized arguments: --unknown"),
         (["score.py"], "unrecognized arguments: score.py"),
-        (["--worker_kind", "fibre"], "argument --worker_kind: expected process or thread, "
-         "got 'fibre'"),
+        (["--worker_kind", "fibre"], "argument --worker_kind: expected auto or process or "
+         "interpreter or thread, got 'fibre'"),
         (["--max_body_bytes", "-1"], None),
         (["--access_log", "perhaps"], None),
     ],
@@ -132,14 +132,14 @@ def test_the_banner(host: Make) -> None:
 
 def test_the_banner_comes_once(host: Make) -> None:
     """Also with several workers and a buffered stdout."""
-    server = host("echo.py", "--worker_count", "2").wait_ready(2)
+    server = host("echo.py", "--worker_count", "2").wait_all_ready(2)
     assert server.stop() == 0
     assert server.stdout.count("Server Settings") == 1
 
 
 def test_the_lines_of_a_boot_and_their_order(host: Make) -> None:
     server = host("prints.py")
-    worker = server.workers()[0]
+    worker = server.scorers()[0]
     lines = server.lines()
     at = next(i for i, line in enumerate(lines) if line.raw == "Initializing logger")
     expected = [
@@ -162,8 +162,8 @@ def test_the_lines_of_a_boot_and_their_order(host: Make) -> None:
     told = [line.text for line in server.lines("stderr")]
     assert told == [
         f"Listening at: http://127.0.0.1:{server.port} ({server.pid})",
-        "Using worker: process",
-        f"Booting worker with pid: {worker}",
+        f"Using worker: {server.kind}",
+        *([f"Booting worker with pid: {worker}"] if server.kind == "process" else []),
     ]
 
 
@@ -210,7 +210,8 @@ def test_the_environment_of_the_script(host: Make) -> None:
     assert server.post(json.dumps({"env": names})).json == dict(zip(names, [
         str(server.app), f"{server.app}/environment.py", "models", "2", str(server.port),
         str(server.port), "grpc", "azmlinfsrv/1.5.1", "false", "a"]))
-    views = {"name": "entry_module", "in sys.modules": False, "main thread": True,
+    views = {"name": "entry_module", "in sys.modules": False,
+             "main thread": server.kind != "thread",  # one of two threads of the host
              "app root is cwd": True, "app root in path": True, "file is absolute": True,
              "stdin": ""}
     for view, value in views.items():
@@ -312,15 +313,13 @@ def boot_fails(server: Host, *texts: str) -> None:
     for text in texts:
         assert text in server.stdout, server.stdout
     said = server.texts("gunicorn.error", "stderr")
-    worker = next(re.fullmatch(r"Booting worker with pid: (\d+)", text) for text in said
-                  if text.startswith("Booting"))
-    assert worker is not None
-    assert said[-4:] == [
-        f"Worker exiting (pid: {worker[1]})",
-        f"Worker (pid:{worker[1]}) exited with code 3",
-        "Shutting down: Master",
-        "Reason: Worker failed to boot.",
-    ]
+    assert said[-2:] == ["Shutting down: Master", "Reason: Worker failed to boot."]
+    if server.kind == "process":
+        worker = next(re.fullmatch(r"Booting worker with pid: (\d+)", text) for text in said
+                      if text.startswith("Booting"))
+        assert worker is not None
+        assert said[-4:-2] == [f"Worker exiting (pid: {worker[1]})",
+                               f"Worker (pid:{worker[1]}) exited with code 3"]
     assert said.count("Shutting down: Master") == 1
     assert "Traceback" not in server.stderr
 
@@ -388,14 +387,6 @@ def test_the_models_are_listed_when_init_fails(host: Make) -> None:
     at = listed.index("Model Directory Contents:")
     assert listed[at + 1:at + 6] == [
         "models/", "    a.txt", "    b/", "        2/", "            m.pkl"]
-
-
-def test_a_thread_worker_that_cannot_boot(host: Make) -> None:
-    server = host("", "--entry_script", "score.py", "--worker_kind", "thread", wait=False,
-                  files={"score.py": "def init(): 1 / 0\ndef run(d): pass\n"})
-    ended(server, 3)
-    assert "User's init function failed" in server.stdout
-    assert "Reason: Worker failed to boot." in server.stderr
 
 
 def test_all_workers_end_when_one_cannot_boot(host: Make) -> None:
