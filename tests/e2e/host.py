@@ -120,6 +120,7 @@ class Host:
         stdout: Union[int, None] = None,
         prefix: Sequence[str] = (),
         pass_fds: Sequence[int] = (),
+        life_s: float = LIFE_S,
     ) -> None:
         self.folder = folder
         self.app = folder / "app"
@@ -141,7 +142,8 @@ class Host:
         self.env = self._environment({"WORKER_KIND": kind, **(env or {})})
         self._connections: list[Connection] = []
         self.process = self._start(prefix, stdout, pass_fds)
-        self._timer = threading.Timer(LIFE_S, self.kill)
+        self._pid = self.process.pid
+        self._timer = threading.Timer(life_s, self.kill)
         self._timer.daemon = True
         self._timer.start()
 
@@ -310,8 +312,11 @@ class Host:
 
     @property
     def pid(self) -> int:
-        """The host's process."""
-        return self.process.pid
+        """The host's process: the one with the loop, which a supervisor may have started."""
+        if not _has_loop(self._pid):
+            found = [pid for pid in tree(self.process.pid) if _has_loop(pid)]
+            self._pid = found[0] if found else self.process.pid
+        return self._pid
 
     def is_alive(self) -> bool:
         """Tell whether the host runs."""
@@ -377,16 +382,16 @@ class Host:
 
     def kill(self) -> None:
         """End whatever is left of it, by its ids."""
-        left = tree(self.pid) if self.process.returncode is None else []
-        for pid in (*left, *self._in_folder()):
+        left = tree(self.process.pid) if self.process.returncode is None else []
+        for pid in (*left, *self.left()):
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
         self.process.wait()
 
-    def _in_folder(self) -> list[int]:
-        """Processes that work in our folder: orphans, should there be any."""
+    def left(self) -> list[int]:
+        """Processes that work in its folder, orphans too, should there be any."""
         found = []
         for entry in os.listdir("/proc"):
             try:
@@ -404,6 +409,15 @@ class Host:
         self.kill()
         for port in self.ports:
             port.close()
+
+
+def _has_loop(pid: int) -> bool:
+    """Whether a process has the thread that serves."""
+    try:
+        return any(Path(f"/proc/{pid}/task/{task}/comm").read_text() == "loop\n"
+                   for task in os.listdir(f"/proc/{pid}/task"))
+    except OSError:
+        return False
 
 
 def state(pid: int) -> str:

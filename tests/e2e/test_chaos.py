@@ -1,0 +1,102 @@
+"""Everything at once: good and bad clients, good and bad scripts, and a hand that kills.
+
+CHAOS_SECONDS makes it longer, CHAOS_SEED repeats what the clients did.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from . import chaos
+from .chaos import Footprint, Storm
+from .conftest import Make
+from .host import Host, children
+from .wire import Connection, request, until
+
+SECONDS = float(os.environ.get("CHAOS_SECONDS", "30"))
+WORKERS = 3
+
+#: Memory that may be more afterwards: that of Python's heap where the script is in the host.
+MORE_KB = {"process": 8_000, "thread": 60_000, "interpreter": 60_000}
+
+
+@pytest.mark.timeout(SECONDS + 200)
+def test_every_request_gets_its_own_answer_whatever_happens(host: Make) -> None:
+    server = host("storm.py", "--worker_count", str(WORKERS), env={
+        "SCORING_TIMEOUT_MS": str(chaos.LIMIT_MS), "BODY_TIMEOUT_MS": "3000",
+        "HEAD_TIMEOUT_MS": "3000"}, life_s=SECONDS + 180).wait_all_ready(WORKERS)
+    seed = chaos.seed_of(os.environ.get("CHAOS_SEED"))
+    is_alone = server.pid == server.process.pid
+    print(f"seed {seed}, kind {server.kind}, {'no ' if is_alone else ''}supervisor")
+    warmed = storm_over(server, seed + 1, 3.0, crashes=server.kind == "process", kills_host=False)
+    assert not warmed.tally.wrong, f"seed {seed}: {warmed.tally.wrong[0]}"
+    settle(server)
+    before = Footprint.of(server)
+
+    storm = storm_over(server, seed, SECONDS, crashes=server.kind == "process" or not is_alone,
+                       kills_host=not is_alone)
+    print(sorted(storm.tally.seen.items()))
+    assert not storm.tally.wrong, f"seed {seed}:\n" + "\n".join(storm.tally.wrong)
+    assert not chaos.scored_wrongly(storm)
+    assert storm.tally.seen["good 200"] > 50
+    settle(server)
+    is_as_before(server, before)
+    says_why(storm)
+    ends(server)
+
+
+def storm_over(server: Host, seed: int, seconds: float, **more: bool) -> Storm:
+    """Let it rage, and see that every 200 came from a run()."""
+    storm = Storm(server, seed, seconds, WORKERS, **more)
+    storm.run()
+    assert server.is_alive(), server.stderr[-3000:]
+    for text in ("AddressSanitizer", "runtime error:"):
+        assert text not in server.stderr, server.stderr[-6000:]
+    return storm
+
+
+def settle(server: Host) -> None:
+    """Wait until nobody is connected and each worker serves; what was kept is let go."""
+    if server.kind == "process":
+        server.wait_workers(WORKERS)
+    server.wait_quiet(WORKERS)
+    connections = [Connection(server.address) for _ in range(64)]
+    for number, connection in enumerate(connections):
+        order = chaos.Order(f"settle-{number}", {"do": "forget"}, (200,))
+        connection.send(request(body=order.bytes().partition(b"\r\n\r\n")[2]))
+    for connection in connections:
+        assert connection.response().status == 200, "all that fits is taken in again"
+        connection.close()
+    server.wait_quiet(WORKERS)
+
+
+def is_as_before(server: Host, before: Footprint) -> None:
+    """Wait until the host has what it had; memory within its bound."""
+    until(f"as many descriptors and threads as in {before}", lambda: (
+        len(server.descriptors()) <= before.descriptors
+        and server.threads() <= before.threads))
+    if "ASAN_OPTIONS" not in server.env:  # it keeps what is freed, for a while
+        assert server.memory_kb() - before.memory_kb < MORE_KB[server.kind]
+    assert not chaos.zombies(server.pid, children)
+
+
+def says_why(storm: Storm) -> None:
+    """The log names each cause."""
+    server, seen = storm.server, storm.tally.seen
+    assert not chaos.unexplained(storm)
+    if seen["hang 500"]:
+        server.wait_said(f"within the allocated time: {chaos.LIMIT_MS}ms", "stdout")
+    if server.kind == "process" and seen["crash 502"]:
+        server.wait_said("exited with code 7")
+        server.wait_said("was sent SIGSEGV!")
+
+
+def ends(server: Host) -> None:
+    """It goes when it is told to, and leaves nothing."""
+    below = server.workers()
+    assert server.stop(signal.SIGTERM) == 0
+    assert not server.left(), "processes are left"
+    assert all(not os.path.exists(f"/proc/{pid}") for pid in below)
