@@ -430,6 +430,28 @@ def test_ten_thousand_requests_leave_nothing_behind(host: Make) -> None:
     assert server.scorers() == [worker] and server.times_ready() == 1
 
 
+@pytest.mark.kinds("thread", "interpreter", why="a thread state that leaks does so in the host")
+def test_two_hundred_thousand_calls_leave_nothing_behind(host: Make) -> None:
+    """Each call enters Python and leaves it; what it made is finalised in time."""
+    server = host("lab.py", "--access_log", "off")
+    one = order("mortal")
+    connections = [server.connect() for _ in range(8)]
+
+    def ask(count: int) -> int:
+        last = 0
+        for _ in range(count // 400):
+            for connection in connections:
+                connection.send(one * 50)
+            last = max(int(connection.skim(50)) for connection in connections)
+        return last
+
+    assert ask(20_000) == 20_000
+    before = server.memory_kb(), server.threads(), len(server.descriptors())
+    assert ask(200_000) == 220_000
+    assert server.memory_kb() - before[0] < 1000
+    assert (server.threads(), len(server.descriptors())) == before[1:]
+
+
 def test_a_thousand_connections_leave_nothing_behind(server: Host) -> None:
     for _ in range(50):
         server.do("echo", value=1)
@@ -443,6 +465,19 @@ def test_a_thousand_connections_leave_nothing_behind(server: Host) -> None:
     until("closed", lambda: (len(server.descriptors()) <= before[0]
                              and server.threads() <= before[1]))
     assert server.memory_kb() - kb < 1000
+
+
+def test_four_idle_workers_use_no_processor_at_all(host: Make) -> None:
+    server = host("lab.py", "--worker_count", "4").wait_all_ready(4)
+    everyone = [server.pid, *server.workers()]
+
+    def is_idle_for(seconds: float) -> bool:
+        before = [server.cpu_s(pid) for pid in everyone]
+        time.sleep(seconds)
+        return before == [server.cpu_s(pid) for pid in everyone]
+
+    until("what a start leaves to do is done", lambda: is_idle_for(0.3))
+    assert is_idle_for(2.5), "not a hundredth of a second"
 
 
 def test_nobody_asks_and_nothing_runs(host: Make) -> None:

@@ -125,6 +125,43 @@ def test_programs_and_processes_of_the_scripts_own(host: Make) -> None:
     assert server.post('{"lines": ["b", "a"]}').json == ["a", "b"]
 
 
+@pytest.mark.parametrize(
+    ("script", "answer"),
+    [
+        ("import hashlib\ndef init(): pass\n"
+         "def run(d): return hashlib.sha256(d.encode()).hexdigest()[:8]\n", "2d711642"),
+        ("import threading, time\ndef init():\n"
+         "    threading.Thread(target=lambda: time.sleep(1e6), daemon=True).start()\n"
+         "def run(d): return d\n", "x"),
+        ("import atexit, datetime\ndef init(): atexit.register(print, 'bye')\n"
+         "def run(d): return datetime.datetime(2000, 1, 2).isoformat()\n",
+         "2000-01-02T00:00:00"),
+    ], ids=["hashlib", "daemon thread", "atexit and datetime"])
+def test_the_end_is_clean_whatever_was_imported(host: Make, script: str, answer: str) -> None:
+    server = host("", "--entry_script", "score.py", files={"score.py": script})
+    assert server.post("x").json == answer
+    assert server.stop() == 0
+    assert "Traceback" not in server.stdout + server.stderr
+
+
+def test_a_thread_that_never_ends_does_not_keep_the_host(host: Make) -> None:
+    server = host("", "--entry_script", "score.py", "--drain_timeout_ms", "500", files={
+        "score.py": "import threading\n"
+                    "def init(): threading.Thread(target=threading.Event().wait).start()\n"
+                    "def run(d): return d\n"})
+    assert server.post("x").json == "x"
+    assert server.stop() == 0
+
+
+def test_pythons_development_mode_has_nothing_to_say(host: Make) -> None:
+    server = host("echo.py", env={"PYTHONDEVMODE": "1"})
+    for number in range(20):
+        assert server.post(str(number)).json == {"got": str(number)}
+    assert server.stop() == 0
+    for text in ("Warning", "Traceback", "Fatal", "Debug memory"):
+        assert text not in server.stderr, server.stderr
+
+
 def test_threads_of_the_scripts_own(host: Make) -> None:
     server = host("own_threads.py")
     answer = server.post("x").json

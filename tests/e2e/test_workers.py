@@ -175,6 +175,18 @@ def test_a_late_answer_never_reaches_the_next_caller(hasty: Host) -> None:
     assert hasty.do("pid").json == worker
 
 
+def test_who_ends_just_at_the_limit_hurts_nobody(hasty: Host) -> None:
+    """Answer and interruption cross; what is too late for one must not hit the next."""
+    ends = set()
+    for number in range(24):
+        slow = hasty.do("sleep", seconds=0.288 + number / 1000)
+        assert slow.status == 200 or slow.message == "Scoring timeout after 300 ms"
+        ends.add(slow.status)
+        for _ in range(3):
+            assert hasty.do("sleep", seconds=0.002).status == 200
+    assert ends == {200, 500}, "both happened"
+
+
 def test_what_waits_behind_a_hang_is_scored_in_the_end(hasty: Host) -> None:
     hanging = hasty.do_later("hang", name="first", **in_c(hasty))
     hasty.wait_at("first")

@@ -1,6 +1,8 @@
-"""Does what the request orders: waits, hangs, dies, tells of its process."""
+"""Does what the request orders: waits, hangs, dies, tells of its process.
 
-import ctypes
+Not every interpreter may have ctypes, so it is imported where it is used.
+"""
+
 import faulthandler
 import json
 import os
@@ -30,11 +32,35 @@ def gate(order: dict[str, Any]) -> str:
 
 def hang(order: dict[str, Any]) -> None:
     """Hang in C, with the interpreter locked unless told not to: no exception gets there."""
+    import ctypes
+
     library = ctypes.PyDLL(None) if order.get("locked", True) else ctypes.CDLL(None)
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     (HERE / f"{order['name']}.here").touch()
     while True:
         library.pause()
+
+
+def segv(order: dict[str, Any]) -> None:
+    """Read where nothing is."""
+    import ctypes
+
+    ctypes.string_at(0)
+
+
+class Mortal:
+    """Counts how many of its kind have been finalised."""
+
+    dead = 0
+
+    def __del__(self) -> None:
+        Mortal.dead += 1
+
+
+def mortal(order: dict[str, Any]) -> int:
+    """Make one that lives no longer than this call; tell how many are dead."""
+    Mortal()
+    return Mortal.dead
 
 
 def stubborn(order: dict[str, Any]) -> str:
@@ -91,7 +117,8 @@ ORDERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "sleep": lambda order: time.sleep(order["seconds"]),
     "exit": lambda order: os._exit(order["code"]),
     "kill": lambda order: os.kill(os.getpid(), signal.Signals[order["name"]]),
-    "segv": lambda order: ctypes.string_at(0),
+    "segv": segv,
+    "mortal": mortal,
     "raise": lambda order: 1 / 0,
     "gate": gate,
     "hang": hang,

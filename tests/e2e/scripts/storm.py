@@ -1,6 +1,5 @@
 """Does what each request of the chaos test orders, and notes every id that it is called with."""
 
-import ctypes
 import gc
 import json
 import os
@@ -33,6 +32,8 @@ def crash(order: dict[str, Any]) -> None:
     """End the process, in the way that is ordered."""
     how = order["how"]
     if how == "segv":
+        import ctypes
+
         ctypes.string_at(0)
     elif how == "abort":
         signal.signal(signal.SIGABRT, signal.SIG_DFL)
@@ -47,6 +48,8 @@ def hang(order: dict[str, Any]) -> None:
     if order["where"] == "python":
         time.sleep(order["seconds"])
     else:
+        import ctypes
+
         library = ctypes.CDLL(None) if order["where"] == "c" else ctypes.PyDLL(None)
         library.usleep(int(order["seconds"] * 1e6))
 
