@@ -242,7 +242,8 @@ def ratio(figures: Figures, title: str, over: str, under: str) -> str:
     if not pairs:
         return f"| {title} | not measured | |"
     ratios = [a / b for a, b in pairs]
-    return f"| {title} | {statistics.median(ratios):.2f}x | {min(ratios):.2f} to {max(ratios):.2f} |"
+    middle = statistics.median(ratios)
+    return f"| {title} | {middle:.2f}x | {min(ratios):.2f} to {max(ratios):.2f} |"
 
 
 def report(figures: Figures) -> str:
