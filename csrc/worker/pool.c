@@ -151,30 +151,41 @@ make_up(struct sco_pool *pool)
     }
 }
 
+/* Tells how a worker ended. */
 static void
-pool_gone(void *arg, struct sco_worker *worker,
-          const struct sco_worker_end *end)
+tell_gone(struct sco_pool *pool, const struct sco_worker *worker,
+          const struct sco_worker_end *end, bool boot_failed)
 {
-    struct sco_pool *pool = arg;
     bool asked = worker->asked_to_leave;
-    bool boot_failed = false;
 
-    pool->count--;
-    pool->guests -= worker->is_guest;
+    if (asked || boot_failed) {
+        sco_log(SCO_EVENT_WORKER_EXITING, "Worker exiting (pid: %d)",
+                (int)worker->pid);
+    }
     if (end->lost) {
         count_lost(pool, worker);
     } else if (!asked) {
         log_end(worker, end);
     }
-    if (!replace_gone(pool, worker, end) && !asked && !worker->is_guest) {
-        boot_failed = !pool->ever_ready && end->signal == 0 &&
-                      end->exit_code == BOOT_FAILED;
+}
+
+static void
+pool_gone(void *arg, struct sco_worker *worker,
+          const struct sco_worker_end *end)
+{
+    struct sco_pool *pool = arg;
+    bool is_regular = !worker->asked_to_leave && !worker->is_guest &&
+                      worker != pool->newcomer;
+    bool boot_failed = is_regular && !pool->ever_ready && end->signal == 0 &&
+                       end->exit_code == BOOT_FAILED;
+
+    pool->count--;
+    pool->guests -= worker->is_guest;
+    tell_gone(pool, worker, end, boot_failed);
+    if (is_regular) {
         judge_end(pool, worker);
     }
-    if (asked || boot_failed) {
-        sco_log(SCO_EVENT_WORKER_EXITING, "Worker exiting (pid: %d)",
-                (int)worker->pid);
-    }
+    replace_gone(pool, worker, end);
     sco_worker_destroy(worker);
     if (boot_failed && !pool->stopping) {
         pool->boss.on_boot_failed(pool->boss.arg);

@@ -179,7 +179,7 @@ replace_ready(struct sco_pool *pool, const struct sco_worker *worker)
     }
 }
 
-bool
+void
 replace_gone(struct sco_pool *pool, const struct sco_worker *worker,
              const struct sco_worker_end *end)
 {
@@ -188,15 +188,13 @@ replace_gone(struct sco_pool *pool, const struct sco_worker *worker,
     if (worker == pool->leaver) {
         pool->leaver = NULL;
     }
-    if (worker != pool->newcomer) {
-        return false;
+    if (worker == pool->newcomer) {
+        pool->newcomer = NULL;
+        if (!pool->stopping) {
+            sco_worker_tell_end(end, how, sizeof(how));
+            give_up(pool, how);
+        }
     }
-    pool->newcomer = NULL;
-    if (!pool->stopping) {
-        sco_worker_tell_end(end, how, sizeof(how));
-        give_up(pool, how);
-    }
-    return true;
 }
 
 /* ---- why ------------------------------------------------------------ */

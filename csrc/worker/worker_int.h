@@ -27,9 +27,8 @@ void replace_next(struct sco_pool *pool);
 /* A worker is ready: if it is the newcomer, an old one leaves for it. */
 void replace_ready(struct sco_pool *pool, const struct sco_worker *worker);
 
-/* A worker has ended. True: it was the newcomer, and what was to be replaced
- * by it stays. */
-bool replace_gone(struct sco_pool *pool, const struct sco_worker *worker,
+/* A worker has ended. If it was the newcomer, what it was to replace stays. */
+void replace_gone(struct sco_pool *pool, const struct sco_worker *worker,
                   const struct sco_worker_end *end);
 
 /* Whether there is one worker more than wanted, for one that is to go. */

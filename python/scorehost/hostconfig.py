@@ -236,8 +236,7 @@ def config(
         "access_log": keys.get("access_log", "on") == "on",
         "log_to_worker": own_log,
         "python": sys.executable,
+        "watch": watched(settings) if keys.get("reload") else [],
     }
-    if keys.get("reload"):
-        told["watch"] = watched(settings)
     told.update((key, value) for key, value in keys.items() if key not in _NOT_COPIED)
     return told

@@ -205,7 +205,8 @@ _LOGS = (
                _TIME + r"gunicorn\.error - (Using worker: \w+"
                r"|Listening at: [^\n]*|Booting worker with pid: <worker>"
                r"|Worker exiting \(pid: <worker>\)|Handling signal: \w+"
-               r"|worker-backoff [^\n]*|Shutting down: Master)"),
+               r"|(worker-backoff|threads|run-timeout|run-returned) [^\n]*"
+               r"|Shutting down: Master)"),
          Lines("stderr", theirs=r'(INFO\|gunicorn\.error\||\{"level": "INFO", '
                r'"name": "gunicorn\.error", "text": ")Worker exiting'
                r' \(pid: <worker>\)("\})?', cases=("logging-json*/@stop",)))),

@@ -160,6 +160,8 @@ def test_the_lines_of_a_boot_and_their_order(host: Make) -> None:
     assert [(line.logger, line.text) for line in boot] == expected
     assert {(line.level, line.pid) for line in boot} == {("I", worker)}
     told = [line.text for line in server.lines("stderr")]
+    threads = told.pop(2)
+    assert re.fullmatch(r"threads \d+ threads in each worker for .*OMP_NUM_THREADS.*", threads)
     assert told == [
         f"Listening at: http://127.0.0.1:{server.port} ({server.pid})",
         f"Using worker: {server.kind}",

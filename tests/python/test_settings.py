@@ -463,7 +463,34 @@ def test_what_c_is_told_by_default() -> None:
         "server_version": "",
         "access_log": True,
         "log_to_worker": False,
+        "watch": [],
     }
+
+
+def test_reload_watches_where_the_script_is(tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    conf = settings.Settings(app_root=str(tmp_path), source_dir="source", entry_script="score.py")
+    environ = {"WORKER_COUNT": "1", "SERVER_PORT": "1"}
+    told = hostconfig.config(environ, {"reload": True}, conf, False)
+    script = os.path.realpath(os.path.dirname(conf.script_path))
+    assert told["watch"] == list(
+        dict.fromkeys([script, str(tmp_path / "source"), str(tmp_path)])
+    )
+    missing = settings.Settings(app_root="/nonexistent")
+    assert hostconfig.watched(missing) == []
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "refused"), [(2, 1, True), (2, 2, False), (0, 1, False), (2, 0, False)]
+)
+def test_limits_of_autoscaling_go_together(least: int, most: int, refused: bool) -> None:
+    keys = {"worker_min": least, "worker_max": most}
+    environ = {"WORKER_COUNT": "1", "SERVER_PORT": "1"}
+    if refused:
+        with pytest.raises(hostconfig.StartError, match="worker_min is 2, more than worker_max: 1"):
+            hostconfig.config(environ, keys, settings.Settings(), False)
+    else:
+        hostconfig.config(environ, keys, settings.Settings(), False)
 
 
 @pytest.mark.parametrize(
