@@ -193,7 +193,8 @@ static void
 test_a_steady_load_does_not_make_it_swing(void **state)
 {
     (void)state;
-    for (double per_s = 5; per_s < 500; per_s *= 1.17) {
+    for (int i = 0; i < 30; i++) {
+        double per_s = 5 + i * i / 2.0; /* to 425 */
         struct model model = new_model();
         size_t settled;
 
