@@ -254,8 +254,7 @@ def _choose(
 ) -> None:
     """Adds which kind fits and why, and what subinterpreters make of the script."""
     seen = _probe(report, boot)
-    probed = None if seen.unable else seen
-    choice = kinds.choose(keys, conf, boot, probed=probed)
+    choice = kinds.choose(keys, conf, boot, probed=seen)
     name = os.path.basename(kinds.script_file(conf))
     reason = seen.unable or seen.error or seen.unfit(name)
     report["kind"] = {"chosen": choice.kind, "reason": choice.reason}
@@ -280,7 +279,7 @@ def _probe(report: dict[str, Any], boot: dict[str, object]) -> probe.Report:
     if "import_ms" in report:
         seen.unable = "subinterpreters need CPython 3.12.4 or newer"
     else:
-        seen.unable = "the script cannot be imported"
+        seen.error = "the script cannot be imported"
     return seen
 
 
