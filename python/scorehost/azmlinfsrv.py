@@ -90,14 +90,14 @@ def _serve(given: Mapping[str, object], path: str, file: Mapping[str, object]) -
     # What is wrong with a worker's settings is the worker's to say.
     worker, _ = settings.load(os.environ, file)
     own_log = bool(settings.find_logging(worker))
+    told = hostconfig.config(os.environ, keys, worker, own_log)
+    for text in banner.ignored(os.environ):
+        banner.log("W", text)
     boot: dict[str, object] = {
         "argv": list(sys.argv),
         "config_file": path,
         "path0": sys.path[0],
     }
-    for text in banner.ignored(os.environ):
-        banner.log("W", text)
-    told = hostconfig.config(os.environ, keys, worker, own_log)
     sys.stdout.flush()  # a probe may take a while
     choice = hostconfig.worker_kind(keys, worker, boot)
     told["worker_kind"] = choice.kind
