@@ -430,6 +430,7 @@ def test_ten_thousand_requests_leave_nothing_behind(host: Make) -> None:
     assert server.scorers() == [worker] and server.times_ready() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.kinds("thread", "interpreter", why="a thread state that leaks does so in the host")
 def test_two_hundred_thousand_calls_leave_nothing_behind(host: Make) -> None:
     """Each call enters Python and leaves it; what it made is finalised in time."""
