@@ -439,9 +439,9 @@ streamed_ns(const struct sco_worker *worker, const struct sco_request *req)
     return now_ns > begun_ns ? now_ns - begun_ns : 0;
 }
 
-/* Whether a reply of this kind may come for the request now: pieces and an
- * end only after a start, everything else only before, and to a line nothing
- * but that it was logged. */
+/* Whether a reply of this kind may come for the request now: pieces only after
+ * a start, everything else only before, and to a line nothing but that it was
+ * logged. A stream that nobody waits for any more may end without a start. */
 static bool
 may_come(const struct sco_request *req, const struct sco_lane_reply *reply)
 {
@@ -449,6 +449,10 @@ may_come(const struct sco_request *req, const struct sco_lane_reply *reply)
         reply->kind == SCO_LANE_CHUNK || reply->kind == SCO_LANE_END;
     bool of_line = reply->kind == SCO_LANE_SKIPPED;
 
+    if (req != NULL && reply->kind == SCO_LANE_END &&
+        sco_request_is_answered(req)) {
+        return req->kind != SCO_LANE_LINE;
+    }
     return req != NULL && of_stream == (req->stream != NULL) &&
            of_line == (req->kind == SCO_LANE_LINE) &&
            (of_stream || of_line ||
@@ -484,7 +488,9 @@ hear_reply(struct sco_worker *worker, const struct sco_lane_reply *reply)
         hear_chunk(worker, req, reply);
         return true;
     case SCO_LANE_END:
-        sco_stream_end(req->stream, (enum sco_status)reply->status);
+        if (req->stream != NULL) {
+            sco_stream_end(req->stream, (enum sco_status)reply->status);
+        }
         through(worker, req, streamed_ns(worker, req));
         return true;
     case SCO_LANE_SKIPPED:

@@ -238,6 +238,28 @@ test_a_stream_that_nobody_wants_is_cancelled(void **state)
     assert_int_equal(one_worker.heard[0].count, 0);
 }
 
+/* A run() that returns an iterator after its client has left: the worker's
+ * sink starts no stream, and ends it all the same. */
+static void
+test_a_stream_after_its_client_left_ends_without_a_start(void **state)
+{
+    struct sco_reply_head head = { .status = 200, .stream_bytes = -1 };
+    struct sco_sink *sink = sco_child_sink(one_worker.fake->child);
+    struct sco_request *req = one_worker_give(0, "x");
+
+    (void)state;
+    assert_true(fake_took(one_worker.fake, "x"));
+    req->on_answer = NULL;
+    sco_worker_cancel(one_worker.worker, req);
+    assert_int_equal(
+        sink->ops->start(sink, &head, (struct sco_slice){ NULL, 0 }),
+        SCO_CANCELLED);
+    sink->ops->end(sink, SCO_CANCELLED);
+    assert_true(sco_worker_poll(one_worker.worker));
+    assert_int_equal(fake_crew.kills, 0);
+    assert_int_equal(one_worker.through, 1);
+}
+
 static void
 test_a_dropped_stream_cancels_its_request(void **state)
 {
@@ -409,6 +431,7 @@ main(void)
         WITH_WORKER(test_a_stream_is_answered_at_its_start),
         WITH_WORKER(test_a_stream_that_breaks_fails_for_its_reader),
         WITH_WORKER(test_a_stream_that_nobody_wants_is_cancelled),
+        WITH_WORKER(test_a_stream_after_its_client_left_ends_without_a_start),
         WITH_WORKER(test_a_dropped_stream_cancels_its_request),
         WITH_WORKER(test_a_stream_ends_with_its_worker),
         WITH_WORKER(test_a_lost_worker_costs_only_what_it_had_started),
