@@ -263,9 +263,8 @@ take_entry(struct sco_child *child)
     return true;
 }
 
-enum sco_child_event
-sco_child_try_next(struct sco_child *child, struct sco_call *call_out,
-                   struct sco_child_line *line_out)
+void
+child_finish_line(struct sco_child *child)
 {
     if (child->line_in_hand) {
         child->line_in_hand = false;
@@ -274,6 +273,13 @@ sco_child_try_next(struct sco_child *child, struct sco_call *call_out,
                    &(struct sco_lane_reply){ .kind = SCO_LANE_SKIPPED,
                                              .ticket = child->call.ticket });
     }
+}
+
+enum sco_child_event
+sco_child_try_next(struct sco_child *child, struct sco_call *call_out,
+                   struct sco_child_line *line_out)
+{
+    child_finish_line(child);
     while (take_entry(child)) {
         if (!call_is_sound(&child->call) || !start_call(child, &child->call)) {
             continue;
@@ -290,6 +296,24 @@ sco_child_try_next(struct sco_child *child, struct sco_call *call_out,
                                                   : SCO_CHILD_NONE;
 }
 
+bool
+child_sleeps(struct sco_child *child, bool for_space)
+{
+    struct shared_lane *shared = child->shared;
+
+    atomic_store(&shared->child_sleeps,
+                 for_space ? SLEEP_FOR_SPACE : SLEEP_FOR_CALLS);
+    return atomic_load(&shared->calls_tail) == child->calls_head &&
+           atomic_load(&shared->stop) == 0;
+}
+
+void
+child_awake(struct sco_child *child)
+{
+    atomic_store_explicit(&child->shared->child_sleeps, SLEEP_NO,
+                          memory_order_relaxed);
+}
+
 enum sco_child_event
 sco_child_wait(struct sco_child *child)
 {
@@ -297,13 +321,10 @@ sco_child_wait(struct sco_child *child)
     unsigned seen = atomic_load(&shared->bell);
     int interrupted = 0;
 
-    atomic_store(&shared->child_sleeps, SLEEP_FOR_CALLS);
-    if (atomic_load(&shared->calls_tail) == child->calls_head &&
-        atomic_load(&shared->stop) == 0) {
+    if (child_sleeps(child, false)) {
         interrupted = shared_wait(&shared->bell, seen);
     }
-    atomic_store_explicit(&shared->child_sleeps, SLEEP_NO,
-                          memory_order_relaxed);
+    child_awake(child);
     return interrupted ? SCO_CHILD_SIGNAL : SCO_CHILD_NONE;
 }
 

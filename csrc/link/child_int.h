@@ -10,6 +10,9 @@
 #include "link/child.h"
 #include "link/link_int.h"
 
+#include <stdbool.h>
+#include <stddef.h>
+
 /* A block that the host may still be sending from. */
 struct child_block {
     struct sco_slot slot;
@@ -42,6 +45,50 @@ extern const struct sco_sink_ops child_sink_ops;
  * Errors: SCO_NOMEM. */
 SCO_NODISCARD
 enum sco_status child_start(struct sco_child *child, struct sco_error *err);
+
+/* A request in hand, put aside for another one: whoever carries calls on to
+ * another machine has several at once. */
+struct child_held {
+    struct sco_lane_call call;
+    struct shared_mark *mark;
+};
+
+/* The call that sco_child_try_next() gave. */
+static inline struct child_held
+child_hold(const struct sco_child *child)
+{
+    return (struct child_held){ child->call, child->mark };
+}
+
+/* Makes it the call in hand again, for its sink. */
+static inline void
+child_resume(struct sco_child *child, const struct child_held *held)
+{
+    child->call = held->call;
+    child->mark = held->mark;
+}
+
+/* Tells the host that the line which was taken last is dealt with. */
+void child_finish_line(struct sco_child *child);
+
+/* Says that the worker is about to sleep elsewhere than in sco_child_wait(),
+ * where sco_lane_wake_by() reaches it. `for_space`: also when the host gives
+ * blocks back. False: something waits already, and it must not sleep. */
+bool child_sleeps(struct sco_child *child, bool for_space);
+
+/* Takes that back. */
+void child_awake(struct sco_child *child);
+
+/* How many blocks of a request the host has not given back, and their
+ * bytes. */
+size_t child_blocks(struct sco_child *child, uint64_t ticket,
+                    size_t *bytes_out);
+
+/* Gives a piece of a stream without waiting for the client to take earlier
+ * ones: the caller limits how many are on their way.
+ * Errors: SCO_CANCELLED, as for a sink's chunk(). */
+SCO_NODISCARD
+enum sco_status child_chunk(struct sco_child *child, struct sco_slice bytes);
 
 /* Puts a reply into the ring, and rings the host's doorbell if it sleeps.
  * Blocks: while the ring is full. */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 enum sco_status
 sco_lane_create(struct sco_arena *arena, struct sco_lane **out,
@@ -27,6 +28,7 @@ sco_lane_create(struct sco_arena *arena, struct sco_lane **out,
     }
     lane->arena = arena;
     lane->refs = 1;
+    lane->wake_fd = -1;
     *out = lane;
     return SCO_OK;
 }
@@ -111,13 +113,30 @@ sco_lane_send(struct sco_lane *lane, const struct sco_lane_call *call)
 }
 
 void
-sco_lane_ring(struct sco_lane *lane)
+sco_lane_wake_by(struct sco_lane *lane, int eventfd)
+{
+    lane->wake_fd = eventfd;
+}
+
+/* Wakes the worker, wherever it sleeps. */
+static void
+wake(struct sco_lane *lane)
 {
     struct shared_lane *shared = shared_of(lane);
 
-    if (atomic_load(&shared->child_sleeps) != SLEEP_NO) {
-        atomic_store(&shared->child_sleeps, SLEEP_NO);
+    atomic_store(&shared->child_sleeps, SLEEP_NO);
+    if (lane->wake_fd < 0) {
         shared_wake(&shared->bell);
+    } else {
+        shared_ring(lane->wake_fd);
+    }
+}
+
+void
+sco_lane_ring(struct sco_lane *lane)
+{
+    if (atomic_load(&shared_of(lane)->child_sleeps) != SLEEP_NO) {
+        wake(lane);
     }
 }
 
@@ -200,9 +219,6 @@ sco_lane_release(struct sco_lane *lane, uint64_t offset)
 void
 sco_lane_stop(struct sco_lane *lane)
 {
-    struct shared_lane *shared = shared_of(lane);
-
-    atomic_store(&shared->stop, 1);
-    atomic_store(&shared->child_sleeps, SLEEP_NO);
-    shared_wake(&shared->bell);
+    atomic_store(&shared_of(lane)->stop, 1);
+    wake(lane);
 }

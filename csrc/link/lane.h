@@ -144,6 +144,11 @@ SCO_NODISCARD
 enum sco_status sco_lane_hello(struct sco_lane *lane, int socket,
                                struct sco_slice boot, struct sco_error *err);
 
+/* Has an eventfd written to where a worker would be woken, for one whose
+ * thread waits for more than its lane. The descriptor is the caller's and
+ * outlives the lane's use. */
+void sco_lane_wake_by(struct sco_lane *lane, int eventfd);
+
 /* Puts a call into the ring. False when it is full. */
 bool sco_lane_send(struct sco_lane *lane, const struct sco_lane_call *call);
 

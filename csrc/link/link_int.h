@@ -44,6 +44,7 @@ struct sco_lane {
     unsigned refs;
     unsigned calls_tail;   /* ours to write */
     unsigned replies_head; /* ours to write */
+    int wake_fd;           /* rung beside the bell, or -1 */
 };
 
 /* The first message to a worker process, with three descriptors: arena, lane

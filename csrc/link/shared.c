@@ -13,6 +13,17 @@ shared_wake(atomic_uint *word)
     syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
+void
+shared_ring(int eventfd)
+{
+    const uint64_t one = 1;
+    ssize_t written;
+
+    do {
+        written = write(eventfd, &one, sizeof(one));
+    } while (written < 0 && errno == EINTR);
+}
+
 int
 shared_wait(atomic_uint *word, unsigned seen)
 {

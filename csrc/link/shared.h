@@ -95,6 +95,9 @@ _Static_assert(sizeof(struct shared_mark) <= SHARED_MARK_BYTES,
 /* Wakes whoever waits at a futex word of a lane. Thread: any. */
 void shared_wake(atomic_uint *word);
 
+/* Writes to an eventfd. Thread: any. */
+void shared_ring(int eventfd);
+
 /* Waits until the word is no longer `seen`, a wake-up or a signal. Returns
  * whether it was a signal. Thread: the worker's. Blocks: until then. */
 int shared_wait(atomic_uint *word, unsigned seen);

@@ -16,16 +16,11 @@ enum {
 static void
 ring_doorbell(struct sco_child *child)
 {
-    const uint64_t one = 1;
-    ssize_t written;
-
     if (atomic_load(&child->shared_arena->host_sleeps) == 0 ||
         atomic_exchange(&child->shared_arena->host_sleeps, 0) == 0) {
         return;
     }
-    do {
-        written = write(child->doorbell, &one, sizeof(one));
-    } while (written < 0 && errno == EINTR);
+    shared_ring(child->doorbell);
 }
 
 /* Sleeps until the host has taken or released something; `ready` is looked
@@ -259,39 +254,56 @@ sink_start(struct sco_sink *sink, const struct sco_reply_head *head,
     return SCO_OK;
 }
 
-/* What this stream's own client is slow to take counts, and what the clients
- * of earlier replies are slow to take does not. */
-static bool
-stream_has_room(struct sco_child *child)
+size_t
+child_blocks(struct sco_child *child, uint64_t ticket, size_t *bytes_out)
 {
     size_t count = 0;
     size_t bytes = 0;
 
     collect_blocks(child);
     for (size_t i = 0; i < child->block_count; i++) {
-        if (child->blocks[i].ticket == child->call.ticket) {
+        if (child->blocks[i].ticket == ticket) {
             count++;
             bytes += child->blocks[i].slot.bytes;
         }
     }
+    *bytes_out = bytes;
+    return count;
+}
+
+/* What this stream's own client is slow to take counts, and what the clients
+ * of earlier replies are slow to take does not. */
+static bool
+stream_has_room(struct sco_child *child)
+{
+    size_t bytes;
+    size_t count = child_blocks(child, child->call.ticket, &bytes);
+
     return sink_cancelled(&child->sink) ||
            (count < STREAM_BLOCKS_MAX && bytes < STREAM_BYTES_MAX);
+}
+
+enum sco_status
+child_chunk(struct sco_child *child, struct sco_slice bytes)
+{
+    struct sco_lane_reply reply = { .ticket = child->call.ticket,
+                                    .kind = SCO_LANE_CHUNK };
+
+    if (sink_cancelled(&child->sink) ||
+        !place_bytes(child, &reply, (struct sco_slice){ NULL, 0 }, bytes)) {
+        return SCO_CANCELLED;
+    }
+    child_push(child, &reply);
+    return SCO_OK;
 }
 
 static enum sco_status
 sink_chunk(struct sco_sink *sink, struct sco_slice bytes)
 {
     struct sco_child *child = child_of(sink);
-    struct sco_lane_reply reply = { .ticket = child->call.ticket,
-                                    .kind = SCO_LANE_CHUNK };
 
     wait_for_space(child, stream_has_room);
-    if (sink_cancelled(sink) ||
-        !place_bytes(child, &reply, (struct sco_slice){ NULL, 0 }, bytes)) {
-        return SCO_CANCELLED;
-    }
-    child_push(child, &reply);
-    return SCO_OK;
+    return child_chunk(child, bytes);
 }
 
 static void
