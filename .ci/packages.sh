@@ -40,6 +40,7 @@ need ninja-build command -v ninja
 need pkg-config command -v pkg-config
 need libmicrohttpd-dev links microhttpd.h microhttpd
 need libcjson-dev links cjson/cJSON.h cjson
+need libzmq3-dev links zmq.h zmq
 if ! .ci/find-python.sh newest >/dev/null 2>&1; then
     missing+=(python3 python3-dev python3-venv)
 fi

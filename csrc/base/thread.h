@@ -16,7 +16,8 @@ enum sco_role {
     SCO_ROLE_MAIN,
     SCO_ROLE_LOOP,
     SCO_ROLE_WORK,
-    SCO_ROLE_LOG
+    SCO_ROLE_LOG,
+    SCO_ROLE_ZMQ,
 };
 
 /* Starts a thread with a name (15 characters at most) and a role, all signals

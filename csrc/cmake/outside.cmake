@@ -39,3 +39,12 @@ if(SCO_TESTS)
   sco_outside(cmocka OPTIONAL MODULE cmocka HEADER cmocka.h LIBRARY cmocka
               PACKAGE libcmocka-dev)
 endif()
+
+# Loaded at run time, and only where remote workers are: the header is enough.
+find_path(zmq_INCLUDE zmq.h)
+mark_as_advanced(zmq_INCLUDE)
+if(zmq_INCLUDE)
+  message(STATUS "zmq: ${zmq_INCLUDE}/zmq.h")
+else()
+  message(STATUS "libzmq3-dev is not here: no remote workers")
+endif()

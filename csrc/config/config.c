@@ -448,6 +448,11 @@ check_together(const struct sco_config *config, struct sco_error *err)
                         "which is %zu",
                         config->worker_min, config->worker_max);
     }
+    if (config->worker_count == 0 && config->remote_listen[0] == '\0') {
+        return sco_fail(err, SCO_INVALID,
+                        "config: worker_count is 0, and without "
+                        "remote_listen no worker can come");
+    }
     return SCO_OK;
 }
 

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "deploy/scaler.h"
 #include "link/head.h"
+#include "worker/remote.h"
 #include "worker/spawn.h"
 
 #include <stdlib.h>
@@ -27,6 +28,7 @@ struct sco_deployment {
     struct sco_arena *arena;
     struct sco_queue queue;
     struct sco_pool pool;
+    struct sco_remote *remote;
     struct sco_watch doorbell;
     struct sco_timer trim;
     struct sco_text documents; /* a field block */
@@ -242,6 +244,7 @@ finish_stop(struct sco_deployment *deployment)
     if (deployment->stopping && !deployment->stopped &&
         deployment->queue.count == 0) {
         deployment->stopped = true;
+        sco_remote_ending(deployment->remote);
         sco_pool_stop(&deployment->pool);
     }
 }
@@ -249,13 +252,15 @@ finish_stop(struct sco_deployment *deployment)
 bool
 sco_deployment_turn(struct sco_deployment *deployment)
 {
+    enum sco_pool_health health;
     bool heard;
 
     sco_arena_awake(deployment->arena);
     heard = sco_pool_poll(&deployment->pool);
     feed(deployment);
     share(deployment);
-    if (sco_pool_health(&deployment->pool) == SCO_POOL_FAILING) {
+    health = sco_pool_health(&deployment->pool);
+    if (health == SCO_POOL_FAILING || health == SCO_POOL_EMPTY) {
         /* With no worker to be had, waiting would be for nothing. */
         refuse_waiting(deployment);
     }
@@ -477,6 +482,38 @@ make_scaler(struct sco_deployment *deployment)
     sco_scaler_init(&deployment->scaler);
 }
 
+/* A remote worker has come. */
+static void
+on_came(void *arg)
+{
+    struct sco_deployment *deployment = arg;
+    struct sco_error err = { .text = "" };
+    struct sco_worker *worker;
+
+    if (sco_pool_admit(&deployment->pool, &sco_remote_worker,
+                       &deployment->worker_setup, &worker, &err) != SCO_OK) {
+        sco_log(SCO_EVENT_REMOTE_REFUSED, "%s", err.text);
+    }
+}
+
+static enum sco_status
+open_remote(struct sco_deployment *deployment, struct sco_error *err)
+{
+    const char *listen = deployment->setup.remote_listen;
+    const char *keys = deployment->setup.remote_keys;
+    enum sco_status status;
+
+    if (listen == NULL || listen[0] == '\0') {
+        return SCO_OK;
+    }
+    status = sco_remote_create(deployment->setup.loop, listen,
+                               keys != NULL ? keys : "", on_came, deployment,
+                               &deployment->remote, err);
+    deployment->worker_setup.remote = deployment->remote;
+    deployment->pool.is_open = status == SCO_OK;
+    return status;
+}
+
 enum sco_status
 sco_deployment_create(const struct sco_deployment_setup *setup,
                       struct sco_deployment **out, struct sco_error *err)
@@ -531,6 +568,10 @@ sco_deployment_create(const struct sco_deployment_setup *setup,
         deployment->doorbell.fd = -1;
         goto fail;
     }
+    status = open_remote(deployment, err);
+    if (status != SCO_OK) {
+        goto fail;
+    }
     *out = deployment;
     return SCO_OK;
 
@@ -560,8 +601,11 @@ sco_deployment_start(struct sco_deployment *deployment)
     unsigned most = (unsigned)deployment->scaler.scale.most;
     unsigned cpus = sco_spawn_cpus();
 
-    deployment->worker_setup.threads_each = cpus > most ? cpus / most : 1;
-    tell_threads(deployment);
+    deployment->worker_setup.threads_each =
+        most > 0 && cpus > most ? cpus / most : 1;
+    if (most > 0) {
+        tell_threads(deployment);
+    }
     sco_scaler_start(&deployment->scaler, deployment->setup.workers);
 }
 
@@ -599,6 +643,7 @@ sco_deployment_destroy(struct sco_deployment *deployment)
         return;
     }
     refuse_waiting(deployment);
+    sco_remote_destroy(deployment->remote);
     if (deployment->doorbell.fd >= 0) {
         sco_loop_remove(deployment->setup.loop, &deployment->doorbell);
     }

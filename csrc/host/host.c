@@ -280,6 +280,8 @@ make_deployment(struct host *host, struct sco_error *err)
         .workers_min = config->worker_min,
         .workers_max = config->worker_max,
         .lost_max = config->max_lost_workers,
+        .remote_listen = config->remote_listen,
+        .remote_keys = config->remote_keys,
         .limit_ns = limit_ms * SCO_NS_PER_MS,
         .stream_limit_ns = config->worker_timeout_ms * SCO_NS_PER_MS,
         .timeout_ms = limit_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)limit_ms,

@@ -129,6 +129,10 @@ send_health(struct visit *visit)
                                          "started. Check the logs for more "
                                          "info."));
         return;
+    case SCO_POOL_EMPTY:
+        visit_send_busy(visit, SCO_SLICE("No worker is there: none has come "
+                                         "to this host."));
+        return;
     case SCO_POOL_SERVING:
         visit_send(visit, &reply);
         return;
@@ -151,7 +155,8 @@ admit(struct visit *visit)
     enum sco_pool_health health =
         sco_pool_health(sco_deployment_pool(host->deployment));
 
-    if (health == SCO_POOL_FAILING || host->draining) {
+    if (health == SCO_POOL_FAILING || health == SCO_POOL_EMPTY ||
+        host->draining) {
         return SCO_CLOSED;
     }
     return visit_open_slot(visit);

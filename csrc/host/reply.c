@@ -196,8 +196,8 @@ visit_send(struct visit *visit, const struct visit_reply *reply)
 static const struct sco_slice shutting_down =
     SCO_SLICE_INIT("The server is shutting down.");
 static const struct sco_slice no_worker =
-    SCO_SLICE_INIT("No worker is there to score: they end as soon as they are "
-                   "started. Check the logs for more info.");
+    SCO_SLICE_INIT("No worker is there to score. Check the logs for more "
+                   "info.");
 
 /* ---- messages ------------------------------------------------------- */
 
@@ -249,7 +249,7 @@ send_failure(struct visit *visit, const struct sco_answer *answer)
         .status = sco_problem_http(answer->failure),
         .failed = true,
     };
-    char text[160];
+    char text[640];
 
     if (answer->failure == SCO_CLOSED) {
         visit_send_busy(visit,
@@ -265,9 +265,10 @@ send_failure(struct visit *visit, const struct sco_answer *answer)
                        (unsigned long long)visit->host->timeout_ms);
     } else if (answer->failure == SCO_WORKER_LOST) {
         (void)snprintf(text, sizeof(text),
-                       "The worker process %s while it scored this request. "
+                       "The %s while it scored this request. "
                        "Check the logs for more info.",
-                       answer->detail != NULL ? answer->detail : "was lost");
+                       answer->detail != NULL ? answer->detail
+                                              : "worker process was lost");
     } else {
         (void)snprintf(text, sizeof(text), "%s",
                        sco_status_text(answer->failure));

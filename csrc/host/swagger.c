@@ -138,8 +138,10 @@ visit_send_swagger(struct visit *visit)
     struct sco_text asked = { 0 };
     struct sco_slice raw = SCO_SLICE("2");
 
-    if (sco_pool_health(sco_deployment_pool(visit->host->deployment)) ==
-        SCO_POOL_STARTING) {
+    enum sco_pool_health health =
+        sco_pool_health(sco_deployment_pool(visit->host->deployment));
+
+    if (health == SCO_POOL_STARTING || health == SCO_POOL_EMPTY) {
         visit_send_busy(visit, SCO_SLICE("The server is starting: the "
                                          "script's init() has not finished "
                                          "yet."));

@@ -125,9 +125,8 @@ wake(struct sco_lane *lane)
     struct shared_lane *shared = shared_of(lane);
 
     atomic_store(&shared->child_sleeps, SLEEP_NO);
-    if (lane->wake_fd < 0) {
-        shared_wake(&shared->bell);
-    } else {
+    shared_wake(&shared->bell);
+    if (lane->wake_fd >= 0) {
         shared_ring(lane->wake_fd);
     }
 }

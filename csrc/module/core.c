@@ -70,6 +70,20 @@ core_attach(PyObject *module, PyObject *args)
 }
 
 static PyObject *
+core_connect(PyObject *module, PyObject *args)
+{
+    return sco_link_connect(state_of(module)->link_type, args);
+}
+
+static PyObject *
+core_curve_keypair(PyObject *module, PyObject *args)
+{
+    (void)module;
+    (void)args;
+    return sco_link_keypair();
+}
+
+static PyObject *
 core_version(PyObject *module, PyObject *args)
 {
     (void)module;
@@ -85,6 +99,13 @@ static PyMethodDef core_methods[] = {
     { "attach", core_attach, METH_VARARGS,
       "attach(fd, /)\n--\n\n"
       "Joins the host as a worker process, over an inherited descriptor." },
+    { "connect", core_connect, METH_VARARGS,
+      "connect(endpoint, name, gpu, script, script_hash, credits, secret, "
+      "server_key, /)\n--\n\n"
+      "Makes this process a remote worker of the host at that place." },
+    { "curve_keypair", core_curve_keypair, METH_NOARGS,
+      "curve_keypair()\n--\n\n"
+      "A new pair of keys for CURVE: public, secret." },
     { "version", core_version, METH_NOARGS,
       "version()\n--\n\n"
       "What this is, and how strict its HTTP library is." },

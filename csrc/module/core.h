@@ -22,6 +22,13 @@ PyMODINIT_FUNC PyInit__core(void);
 /* Makes the type _core.Link: a new reference, or NULL with an exception. */
 PyTypeObject *sco_link_type_create(PyObject *module);
 
+/* Makes this process a remote worker, with the arguments of
+ * _core.connect(): a new Link, or NULL with an exception. */
+PyObject *sco_link_connect(PyTypeObject *type, PyObject *args);
+
+/* A new pair of keys: a tuple of two strings, or NULL with an exception. */
+PyObject *sco_link_keypair(void);
+
 /* Joins a host over an inherited descriptor: a new Link, or NULL with an
  * exception.
  *

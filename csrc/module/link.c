@@ -1,12 +1,19 @@
 #include "module/core.h"
 
 #include "link/child.h"
+#include "link/zmq_worker.h"
 #include "pybridge/errors.h"
 #include "pybridge/serve.h"
 
+#include <string.h>
+
+/* What serve() returns, and the process exits with. */
+enum { EXIT_RENEW = 75, EXIT_REFUSED = 1 };
+
 struct link_object {
     PyObject_HEAD struct sco_child *child;
-    bool served; /* serve() is for once */
+    struct sco_zmq_worker *line; /* of a remote worker, whose child it is */
+    bool served;                 /* serve() is for once */
 };
 
 static struct sco_child *
@@ -18,10 +25,34 @@ child_of(PyObject *self)
 static PyObject *
 link_boot(PyObject *self, void *closure)
 {
-    struct sco_slice boot = sco_child_boot(child_of(self));
+    struct sco_slice boot = { NULL, 0 };
 
     (void)closure;
+    if (child_of(self) != NULL) {
+        boot = sco_child_boot(child_of(self));
+    }
     return PyUnicode_DecodeUTF8(boot.data, (Py_ssize_t)boot.len, NULL);
+}
+
+/* Ends the line of a remote worker, which its child goes with: how the
+ * process exits. */
+static int
+end_line(struct link_object *link)
+{
+    struct sco_zmq_worker *line = link->line;
+    enum sco_zmq_worker_end end = SCO_WORKER_ENDED;
+
+    if (line == NULL) {
+        return 0;
+    }
+    link->line = NULL;
+    link->child = NULL;
+    Py_BEGIN_ALLOW_THREADS end = sco_zmq_worker_destroy(line);
+    Py_END_ALLOW_THREADS if (end == SCO_WORKER_RENEW)
+    {
+        return EXIT_RENEW;
+    }
+    return end == SCO_WORKER_REFUSED ? EXIT_REFUSED : 0;
 }
 
 static PyObject *
@@ -42,33 +73,63 @@ link_serve(PyObject *self, PyObject *scoring)
     if (sco_serve(link->child, scoring, state->call_type) < 0) {
         return NULL;
     }
-    return PyLong_FromLong(0);
+    return PyLong_FromLong(end_line(link));
+}
+
+/* Has a remote worker answer what it has, and end. */
+static PyObject *
+link_stop(PyObject *self, PyObject *args)
+{
+    struct link_object *link = (struct link_object *)self;
+
+    (void)args;
+    if (link->line != NULL) {
+        sco_zmq_worker_stop(link->line);
+    }
+    Py_RETURN_NONE;
+}
+
+/* Asks the sink of the request in hand; after serve() there is none. */
+static PyObject *
+ask_sink(PyObject *self, bool is_timeout)
+{
+    struct sco_child *child = child_of(self);
+    struct sco_sink *sink;
+    bool answer;
+
+    if (child == NULL) {
+        Py_RETURN_FALSE;
+    }
+    sink = sco_child_sink(child);
+    answer =
+        is_timeout ? sink->ops->timed_out(sink) : sink->ops->cancelled(sink);
+    return PyBool_FromLong(answer);
 }
 
 static PyObject *
 link_timed_out(PyObject *self, PyObject *args)
 {
-    struct sco_sink *sink = sco_child_sink(child_of(self));
-
     (void)args;
-    return PyBool_FromLong(sink->ops->timed_out(sink));
+    return ask_sink(self, true);
 }
 
 static PyObject *
 link_cancelled(PyObject *self, PyObject *args)
 {
-    struct sco_sink *sink = sco_child_sink(child_of(self));
-
     (void)args;
-    return PyBool_FromLong(sink->ops->cancelled(sink));
+    return ask_sink(self, false);
 }
 
 static void
 link_dealloc(PyObject *self)
 {
+    struct link_object *link = (struct link_object *)self;
     PyTypeObject *type = Py_TYPE(self);
 
-    sco_child_destroy(child_of(self));
+    if (link->line != NULL) {
+        (void)end_line(link);
+    }
+    sco_child_destroy(link->child);
     type->tp_free(self);
     Py_DECREF(type); /* an instance of a heap type holds its type */
 }
@@ -77,6 +138,9 @@ static PyMethodDef link_methods[] = {
     { "serve", link_serve, METH_O,
       "serve(scoring, /)\n--\n\n"
       "Scores what the host sends until it says stop; the exit code." },
+    { "stop", link_stop, METH_NOARGS,
+      "stop()\n--\n\n"
+      "Has a remote worker answer what it has, and serve() return." },
     { "timed_out", link_timed_out, METH_NOARGS,
       "timed_out()\n--\n\n"
       "Whether the request in hand is over its limit and answered." },
@@ -136,4 +200,63 @@ sco_link_attach(PyTypeObject *type, int fd)
     }
     link->child = child;
     return (PyObject *)link;
+}
+
+static bool
+read_key(const char *text, struct sco_zmq_key *out)
+{
+    size_t len = strlen(text);
+
+    if (len != 0 && len != SCO_ZMQ_KEY_CHARS) {
+        PyErr_Format(PyExc_ValueError,
+                     "a key has %d characters of Z85, not %zu",
+                     SCO_ZMQ_KEY_CHARS, len);
+        return false;
+    }
+    memcpy(out->text, text, len + 1);
+    return true;
+}
+
+PyObject *
+sco_link_connect(PyTypeObject *type, PyObject *args)
+{
+    struct sco_zmq_worker_setup setup = { .endpoint = NULL };
+    struct sco_error err = { .text = "" };
+    struct sco_zmq_worker *line = NULL;
+    struct link_object *link;
+    enum sco_status status;
+    const char *secret, *server;
+    unsigned long long hash;
+
+    if (!PyArg_ParseTuple(args, "ssssKIss:connect", &setup.endpoint,
+                          &setup.name, &setup.gpu, &setup.script, &hash,
+                          &setup.credits, &secret, &server) ||
+        !read_key(secret, &setup.secret) || !read_key(server, &setup.server)) {
+        return NULL;
+    }
+    setup.script_hash = hash;
+    Py_BEGIN_ALLOW_THREADS status = sco_zmq_worker_create(&setup, &line, &err);
+    Py_END_ALLOW_THREADS if (status != SCO_OK)
+    {
+        return sco_raise(status, &err);
+    }
+    link = (struct link_object *)type->tp_alloc(type, 0);
+    if (link == NULL) {
+        (void)sco_zmq_worker_destroy(line);
+        return NULL;
+    }
+    link->line = line;
+    link->child = sco_zmq_worker_child(line);
+    return (PyObject *)link;
+}
+
+PyObject *
+sco_link_keypair(void)
+{
+    struct sco_error err = { .text = "" };
+    struct sco_zmq_key secret, pub;
+    enum sco_status status = sco_zmq_keypair(&pub, &secret, &err);
+
+    return status == SCO_OK ? Py_BuildValue("ss", pub.text, secret.text)
+                            : sco_raise(status, &err);
 }

@@ -352,6 +352,9 @@ sco_pool_resize(struct sco_pool *pool, size_t wanted)
 enum sco_pool_health
 sco_pool_health(const struct sco_pool *pool)
 {
+    if (pool->is_open && pool->wanted == 0 && pool->count == 0) {
+        return SCO_POOL_EMPTY;
+    }
     if (!pool->ever_ready) {
         return SCO_POOL_STARTING;
     }
@@ -398,6 +401,12 @@ is_fed(const struct sco_pool *pool, const struct sco_worker *worker)
            (pool->former.ops == NULL || !replace_is_due(pool, worker));
 }
 
+static size_t
+larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
 struct sco_worker *
 sco_pool_least_busy(const struct sco_pool *pool, size_t depth)
 {
@@ -405,7 +414,8 @@ sco_pool_least_busy(const struct sco_pool *pool, size_t depth)
     struct sco_worker *worker = NULL;
 
     while ((worker = sco_pool_next(pool, worker)) != NULL) {
-        if (worker->held_count < depth && is_fed(pool, worker) &&
+        if (worker->held_count < larger(depth, worker->credits) &&
+            is_fed(pool, worker) &&
             (best == NULL || worker->held_count < best->held_count)) {
             best = worker;
         }

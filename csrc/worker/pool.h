@@ -66,6 +66,7 @@ struct sco_pool {
     unsigned failures; /* bad ends in a row */
     bool ever_ready;
     bool stopping;
+    bool is_open; /* guests may come, now and later */
 
     /* Replacing (replace.c). */
     unsigned generation;         /* of the next worker */
@@ -84,6 +85,7 @@ enum sco_pool_health {
     SCO_POOL_STARTING, /* no worker has been ready yet */
     SCO_POOL_SERVING,
     SCO_POOL_FAILING, /* none is there, and the last ones died at once */
+    SCO_POOL_EMPTY,   /* none is there, and only guests may come */
 };
 
 /* Makes a pool without workers. `setup` is borrowed, `boss` copied. */

@@ -157,11 +157,30 @@ finish_change(struct sco_pool *pool)
     pool->former.ops = NULL;
 }
 
+/* Has a guest of an older generation leave; it comes again with the script as
+ * it is then. The next one goes when a guest has come. */
+static void
+renew_guest(struct sco_pool *pool)
+{
+    struct sco_worker *worker = NULL;
+
+    while ((worker = sco_pool_next(pool, worker)) != NULL) {
+        if (worker->is_guest && worker->generation != pool->generation &&
+            worker->state == SCO_WORKER_READY) {
+            sco_worker_leave(worker);
+            return;
+        }
+    }
+}
+
 void
 replace_ready(struct sco_pool *pool, const struct sco_worker *worker)
 {
     struct sco_worker *old;
 
+    if (worker->is_guest) {
+        renew_guest(pool);
+    }
     if (worker == pool->newcomer) {
         pool->newcomer = NULL;
         if (pool->former.ops != NULL) {
@@ -225,6 +244,7 @@ sco_pool_reload(struct sco_pool *pool)
     drop_newcomer(pool);
     pool->generation++;
     pool->reloading = true;
+    renew_guest(pool);
     replace_next(pool);
 }
 

@@ -635,17 +635,33 @@ settle_held(struct sco_worker *worker, const char *how)
     }
 }
 
+/* Who ended and how, as in "The ... while it scored this request." */
+static void
+describe_end(const struct sco_worker *worker, const struct sco_worker_end *end,
+             char *how, size_t room)
+{
+    char it[64];
+
+    if (worker->name != NULL) {
+        snprintf(how, room, "remote worker %s was lost (%s)", worker->name,
+                 end->reason != NULL ? end->reason : "it left");
+    } else {
+        sco_worker_tell_end(end, it, sizeof(it));
+        snprintf(how, room, "worker process %s", it);
+    }
+}
+
 void
 sco_worker_gone(struct sco_worker *worker, const struct sco_worker_end *end)
 {
-    char how[64];
+    char how[512];
 
     if (worker->state == SCO_WORKER_GONE) {
         return;
     }
     while (sco_worker_poll(worker)) {
     }
-    sco_worker_tell_end(end, how, sizeof(how));
+    describe_end(worker, end, how, sizeof(how));
     worker->lost = end->lost;
     become(worker, SCO_WORKER_GONE, worker->killed);
     sco_loop_timer_clear(worker->setup->loop, &worker->limit);

@@ -34,6 +34,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct sco_remote;
 struct sco_runner;
 struct sco_worker;
 
@@ -49,6 +50,7 @@ struct sco_worker_end {
     int exit_code; /* when signal is 0 */
     int signal;
     bool lost; /* inside the host, and stuck: its thread is left behind */
+    const char *reason; /* a remote one was lost, and how; else NULL */
 };
 
 /* What several workers have together. */
@@ -95,9 +97,10 @@ struct sco_worker_setup {
     unsigned threads_each;           /* ... OMP_NUM_THREADS and kin */
     const struct sco_runner *runner; /* kinds thread and interpreter */
     struct sco_seat *seat; /* kind thread with one worker: the main thread */
-    uint64_t limit_ns;     /* of one run(); 0: none */
-    uint64_t stream_limit_ns; /* of silence in a stream; 0: none */
-    uint32_t timeout_ms;      /* `limit_ns` for the script's log lines */
+    struct sco_remote *remote; /* kind remote: where workers come to */
+    uint64_t limit_ns;         /* of one run(); 0: none */
+    uint64_t stream_limit_ns;  /* of silence in a stream; 0: none */
+    uint32_t timeout_ms;       /* `limit_ns` for the script's log lines */
 };
 
 struct sco_worker {
@@ -120,6 +123,8 @@ struct sco_worker {
     bool lost; /* its thread is left behind: it is never freed */
     bool was_ready;
     bool asked_to_leave;
+    unsigned credits; /* calls that it may have begun; 0: one */
+    const char *name; /* of a remote worker; else NULL */
 
     /* The pool's notes. */
     unsigned number;     /* from 1, in the order of their starts */
@@ -163,6 +168,7 @@ struct sco_worker_ops {
 };
 
 extern const struct sco_worker_ops sco_process_worker;
+extern const struct sco_worker_ops sco_remote_worker;
 extern const struct sco_worker_ops sco_interpreter_worker;
 extern const struct sco_worker_ops sco_thread_worker;
 

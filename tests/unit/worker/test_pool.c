@@ -142,7 +142,7 @@ test_what_a_lost_one_had_not_started_comes_back(void **state)
     one_pool_end(0, 0, SIGKILL);
     assert_int_equal(one_pool.returned, 1);
     assert_int_equal(heard.failure, SCO_WORKER_LOST);
-    assert_string_equal(heard.detail, "was killed by SIGKILL");
+    assert_string_equal(heard.detail, "worker process was killed by SIGKILL");
 }
 
 /* ---- the first start ------------------------------------------------ */

@@ -298,7 +298,7 @@ test_its_end_is_told_as_it_was(void **state)
     assert_int_equal(end.exit_code, 7);
     assert_int_equal(end.signal, 0);
     assert_int_equal(heard[0].failure, SCO_WORKER_LOST);
-    assert_string_equal(heard[0].detail, "exited with code 7");
+    assert_string_equal(heard[0].detail, "worker process exited with code 7");
     assert_int_equal(returned, 1);
 }
 
@@ -309,7 +309,7 @@ test_a_signal_is_told_by_its_name(void **state)
     give(0, "die");
     assert_true(turner_until(&turner, is_gone, NULL));
     assert_int_equal(end.signal, SIGTERM);
-    assert_string_equal(heard[0].detail, "was killed by SIGTERM");
+    assert_string_equal(heard[0].detail, "worker process was killed by SIGTERM");
 }
 
 static void

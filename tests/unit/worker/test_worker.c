@@ -305,11 +305,11 @@ static const struct {
     int         exit_code, signal;
     const char *detail;
 } ends[] = {
-    { 0, SIGSEGV, "was killed by SIGSEGV" },
-    { 0, SIGKILL, "was killed by SIGKILL" },
-    { 0, 63,      "was killed by SIG?" },
-    { 0, 0,       "exited with code 0" },
-    { 17, 0,      "exited with code 17" },
+    { 0, SIGSEGV, "worker process was killed by SIGSEGV" },
+    { 0, SIGKILL, "worker process was killed by SIGKILL" },
+    { 0, 63,      "worker process was killed by SIG?" },
+    { 0, 0,       "worker process exited with code 0" },
+    { 17, 0,      "worker process exited with code 17" },
 };
 /* clang-format on */
 
