@@ -326,7 +326,9 @@ hear_stranger(struct sco_zmq_host *host, const struct sco_zmq_message *message,
                   SCO_SLICE("the host is of another version: install the "
                             "same scorehost on both"));
     } else if (status == SCO_OK && frame->kind == SCO_FRAME_HELLO) {
-        greet(host, identity, frame, message->parts[2], message->address);
+        /* A Unix socket's peer has no address, but the library makes one. */
+        greet(host, identity, frame, message->parts[2],
+              strncmp(host->endpoint, "tcp:", 4) == 0 ? message->address : "");
     } else if (status == SCO_OK && frame->kind != SCO_FRAME_BYE) {
         turn_away(host, identity, SCO_REFUSED_UNKNOWN,
                   SCO_SLICE("say hello first"));

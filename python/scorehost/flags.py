@@ -8,6 +8,8 @@ value, `--help`) goes to `scorehost.usage`, which has argparse's answers.
 
 from __future__ import annotations
 
+import os
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -368,6 +370,11 @@ def store(found: dict[str, object], flag: Flag, text: str) -> None:
         found[flag.name] = value
 
 
+def may_have_none(found: dict[str, object]) -> bool:
+    """Whether a host may start without workers of its own: others come to it."""
+    return bool(found.get("remote_listen") or os.environ.get("REMOTE_LISTEN"))
+
+
 def parse(argv: list[str]) -> dict[str, object] | None:
     """Reads a command line of exact, good flags; None when it is anything else."""
     found: dict[str, object] = {}
@@ -390,5 +397,7 @@ def parse(argv: list[str]) -> dict[str, object] | None:
         try:
             store(found, flag, text)
         except ValueError:
-            return None
-    return found
+            if flag.name != "worker_count" or text != "0":
+                return None
+            found["worker_count"] = 0
+    return found if found.get("worker_count") != 0 or may_have_none(found) else None

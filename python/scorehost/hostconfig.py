@@ -108,14 +108,14 @@ def set_insights(
     return verdict
 
 
-def worker_count(environ: Mapping[str, str]) -> int:
-    """The number of workers; StartError when it is none, or absurd."""
+def worker_count(environ: Mapping[str, str], keys: Mapping[str, object]) -> int:
+    """The number of workers; StartError when nobody would score, or it is absurd."""
     text = environ["WORKER_COUNT"]
     try:
         count = int(text)
     except ValueError as error:
         raise StartError(f"Error: WORKER_COUNT: {error}", 1) from None
-    if count < 1:
+    if count < 0 or (count == 0 and not keys.get("remote_listen")):
         raise StartError(f"Error: Value must be positive: {count}", 1)
     if count > MAX_WORKERS:
         raise StartError(f"Error: Value must not be over {MAX_WORKERS}: {count}", 1)
@@ -228,7 +228,7 @@ def config(
     check_scale(keys)
     told: dict[str, object] = {
         "listen": listeners(environ, keys),
-        "worker_count": worker_count(environ),
+        "worker_count": worker_count(environ, keys),
         "scoring_timeout_ms": settings.scoring_timeout_ms,
         "worker_timeout_ms": worker_timeout_ms(environ),
         "cors_origins": settings.origins,
