@@ -359,9 +359,13 @@ sco_zmq_send(struct sco_zmq_socket *socket, const struct sco_slice *parts,
 static void
 note_address(zmq_msg_t *part, struct sco_zmq_message *message)
 {
+    static const char mapped[] = "::ffff:"; /* IPv4 over an IPv6 socket */
     const char *address = lib.zmq_msg_gets(part, "Peer-Address");
 
     if (address != NULL) {
+        if (strncmp(address, mapped, sizeof(mapped) - 1) == 0) {
+            address += sizeof(mapped) - 1;
+        }
         snprintf(message->address, sizeof(message->address), "%s", address);
     }
 }
