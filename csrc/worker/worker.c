@@ -647,7 +647,8 @@ describe_end(const struct sco_worker *worker, const struct sco_worker_end *end,
                  end->reason != NULL ? end->reason : "it left");
     } else {
         sco_worker_tell_end(end, it, sizeof(it));
-        snprintf(how, room, "worker process %s", it);
+        snprintf(how, room, "%s %s", end->lost ? "worker" : "worker process",
+                 it);
     }
 }
 
