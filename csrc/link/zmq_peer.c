@@ -449,18 +449,25 @@ hear_bye(struct sco_zmq_peer *peer, const struct sco_frame *frame)
     }
 }
 
-void
-peer_hear(struct sco_zmq_peer *peer, const struct sco_frame *frame,
-          const struct sco_slice *parts)
+/* It lives: it need not be heard of again for so long. */
+static void
+be_patient(struct sco_zmq_peer *peer, const struct sco_frame *frame)
 {
     uint64_t bytes = frame->kind == SCO_FRAME_BEAT ? frame->number : 0;
-    uint64_t now_ns = sco_clock_now_ns();
+    uint64_t beat_ms = host_beat_ms(peer->host);
 
     if (bytes > UINT32_MAX) {
         bytes = UINT32_MAX;
     }
-    peer->patience_ns = now_ns + bytes * BYTE_NS +
-                        3 * SCO_NS_PER_MS * (uint64_t)host_beat_ms(peer->host);
+    peer->patience_ns =
+        sco_clock_now_ns() + bytes * BYTE_NS + 3 * SCO_NS_PER_MS * beat_ms;
+}
+
+void
+peer_hear(struct sco_zmq_peer *peer, const struct sco_frame *frame,
+          const struct sco_slice *parts)
+{
+    be_patient(peer, frame);
     switch (frame->kind) {
     case SCO_FRAME_WHOLE:
     case SCO_FRAME_START:

@@ -162,7 +162,7 @@ static const struct {
     { "{\"worker_count\": \"1\"}", "worker_count is not a number" },
     { "{\"worker_count\": true}", "worker_count is not a number" },
     { "{\"worker_count\": [1]}", "worker_count is not a number" },
-    { "{\"worker_count\": 0}", "worker_count is 0, and without remote_listen" },
+    { "{\"worker_count\": 0}", "worker_count is 0, and without" },
     { "{\"worker_count\": -1}", "worker_count is -1, not from" },
     { "{\"worker_count\": 1025}", "worker_count is 1025, not from" },
     { "{\"worker_count\": 1e400}", "worker_count is inf, not from" },

@@ -65,7 +65,8 @@ test_what_it_had_begun_is_answered_and_the_rest_comes_back(void **state)
                         heard_request(one_pool.arena, "b", &heard[1])));
     lose(0);
     assert_int_equal(heard[0].failure, SCO_WORKER_LOST);
-    assert_string_equal(heard[0].detail, "worker is stuck and was left behind");
+    assert_string_equal(heard[0].detail,
+                        "worker is stuck and was left behind");
     assert_int_equal(one_pool.returned, 1);
     assert_int_equal(heard[1].count, 0);
     assert_int_equal(pool->lost, 1);

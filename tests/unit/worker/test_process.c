@@ -309,7 +309,8 @@ test_a_signal_is_told_by_its_name(void **state)
     give(0, "die");
     assert_true(turner_until(&turner, is_gone, NULL));
     assert_int_equal(end.signal, SIGTERM);
-    assert_string_equal(heard[0].detail, "worker process was killed by SIGTERM");
+    assert_string_equal(heard[0].detail,
+                        "worker process was killed by SIGTERM");
 }
 
 static void
