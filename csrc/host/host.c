@@ -29,6 +29,7 @@
 #include "host/watch.h"
 #include "worker/runner.h"
 #include "worker/seat.h"
+#include "worker/worker.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -126,16 +127,17 @@ on_turn_end(void *arg, uint64_t now_ns)
     return true;
 }
 
-static void
+/* A thread that does not come back cannot be ended, and nothing that it uses
+ * can be freed under it, so the process ends as it is. */
+_Noreturn static void
 end_as_it_is(const struct host *host)
 {
     remove_socket_files(host);
+    sco_log_stop(LOG_PATIENCE_MS);
     _exit(host->exit_code);
 }
 
-/* Workers were killed and are still there. A thread that does not come back
- * cannot be ended, and nothing that it uses can be freed under it, so the
- * process ends as it is. */
+/* Workers were killed and are still there. */
 static void
 give_up(struct host *host)
 {
@@ -144,15 +146,6 @@ give_up(struct host *host)
         end_as_it_is(host);
     }
     sco_loop_stop(host->loop);
-}
-
-/* The same for threads that were left behind long ago. */
-static void
-end_with_lost(const struct host *host)
-{
-    if (sco_deployment_pool(host->deployment)->lost > 0) {
-        end_as_it_is(host);
-    }
 }
 
 static void
@@ -430,7 +423,9 @@ loop_body(void *arg)
     sco_http_destroy(host->http);
     if (host->deployment != NULL) {
         sco_lines_finish(&host->visits.lines);
-        end_with_lost(host);
+    }
+    if (sco_thread_left_behind() > 0) {
+        end_as_it_is(host);
     }
     sco_cors_destroy(host->visits.cors);
     sco_signals_close(&host->signals);

@@ -3,8 +3,12 @@
 #include "host/host.h"
 #include "http/http.h"
 #include "pybridge/call_object.h"
+#include "pybridge/interpreter.h"
+#include "pybridge/isolated.h"
 #include "pybridge/runner.h"
 #include "worker/runner.h"
+
+#include <unistd.h>
 
 static struct sco_core_state *
 state_of(PyObject *module)
@@ -33,6 +37,7 @@ core_serve(PyObject *module, PyObject *args)
     PyObject *config_text, *boot_text;
     struct sco_slice config, boot;
     struct sco_bridge *bridge;
+    struct sco_isolated *isolated;
     struct sco_runners runners = { NULL, NULL };
     int code;
 
@@ -50,10 +55,22 @@ core_serve(PyObject *module, PyObject *args)
     if (bridge == NULL) {
         return NULL;
     }
+    isolated = sco_isolated_create(bridge, boot_text, PyModule_GetDef(module));
+    if (isolated == NULL) {
+        sco_bridge_destroy(bridge);
+        return NULL;
+    }
     runners.thread = sco_bridge_runner(bridge);
+    runners.interpreter = sco_isolated_runner(isolated);
     sco_bridge_detach(bridge);
     code = sco_host_serve(config, boot, &runners);
+    if (sco_interpreter_abandoned() > 0) {
+        /* What is left there would abort the end of Python. Nothing of ours
+         * waits to be written, and nothing of anybody else's is here. */
+        _exit(code);
+    }
     sco_bridge_attach(bridge);
+    sco_isolated_destroy(isolated);
     sco_bridge_destroy(bridge);
     return PyLong_FromLong(code);
 }

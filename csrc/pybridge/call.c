@@ -110,14 +110,29 @@ give_returned(struct sco_scorer *scorer, PyObject *reply)
     return result;
 }
 
+static Py_ssize_t
+refused_count(const struct sco_scoring *scoring)
+{
+    return scoring->refusals != NULL && scoring->unfit != NULL
+               ? PyList_GET_SIZE(scoring->refusals)
+               : 0;
+}
+
 /* The script raised the pending exception: a failed request, whatever it
  * is. SystemExit ends no worker. */
 static int
 give_failed(struct sco_scorer *scorer)
 {
+    const struct sco_scoring *scoring = scorer->scoring;
     PyObject *raised = PyErr_GetRaisedException(); /* new */
-    PyObject *reply = PyObject_CallOneArg(scorer->scoring->failed, raised);
+    PyObject *reply;
 
+    if (refused_count(scoring) > scorer->refused) {
+        reply = PyObject_CallFunction(scoring->unfit, "On", raised,
+                                      scorer->refused);
+    } else {
+        reply = PyObject_CallOneArg(scoring->failed, raised);
+    }
     Py_DECREF(raised);
     return give_returned(scorer, reply);
 }
@@ -254,6 +269,7 @@ sco_scorer_score(struct sco_scorer *scorer, const struct sco_call *call,
     int given;
 
     scorer->sink = sink;
+    scorer->refused = refused_count(scoring);
     if (call->way == SCO_CALL_PLAIN && scoring->fast &&
         !sco_scoring_has_flask(scoring)) {
         given = score_plain(scorer, call);

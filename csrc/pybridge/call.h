@@ -24,6 +24,7 @@ struct sco_scorer {
     struct sco_encoder encoder;
     unsigned long thread_id; /* as Python knows it */
     struct sco_sink *sink;   /* of the call in hand */
+    Py_ssize_t refused;      /* what `refusals` held when it began */
     atomic_int run;          /* enum run_state of call.c */
 };
 

@@ -124,10 +124,23 @@ read_methods(PyObject *object, struct sco_scoring *out)
             return -1;
         }
     }
-    return PyObject_GetOptionalAttrString(object, "stream_failed",
-                                          &out->stream_failed) < 0
-               ? -1
-               : 0;
+    return 0;
+}
+
+static int
+read_optional(PyObject *object, struct sco_scoring *out)
+{
+    if (PyObject_GetOptionalAttrString(object, "stream_failed",
+                                       &out->stream_failed) < 0 ||
+        PyObject_GetOptionalAttrString(object, "unfit", &out->unfit) < 0 ||
+        PyObject_GetOptionalAttrString(object, "refusals", &out->refusals) <
+            0) {
+        return -1;
+    }
+    if (out->refusals != NULL && !PyList_Check(out->refusals)) {
+        Py_CLEAR(out->refusals);
+    }
+    return 0;
 }
 
 static int
@@ -157,6 +170,7 @@ sco_scoring_read(PyObject *object, PyTypeObject *call_type,
     Py_INCREF(call_type);
     scoring.call_type = call_type;
     if (read_methods(object, &scoring) < 0 ||
+        read_optional(object, &scoring) < 0 ||
         read_fast_road(object, &scoring) < 0 ||
         read_surroundings(&scoring) < 0 ||
         read_documents(object, &scoring) < 0) {
@@ -178,6 +192,8 @@ sco_scoring_finish(struct sco_scoring *scoring)
     Py_CLEAR(scoring->failed);
     Py_CLEAR(scoring->log_line);
     Py_CLEAR(scoring->stream_failed);
+    Py_CLEAR(scoring->unfit);
+    Py_CLEAR(scoring->refusals);
     Py_CLEAR(scoring->timeout);
     Py_CLEAR(scoring->modules);
     Py_CLEAR(scoring->flask);

@@ -3,10 +3,10 @@
 #include "base/status.h"
 
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 struct sco_seat {
+    bool is_lost; /* the loop's */
     struct {
         pthread_mutex_t mutex;
         pthread_cond_t changed;
@@ -68,6 +68,24 @@ sco_seat_give(struct sco_seat *seat, void (*body)(void *arg), void *arg)
     seat->locked.arg = arg;
     pthread_cond_signal(&seat->locked.changed);
     pthread_mutex_unlock(&seat->locked.mutex);
+}
+
+void
+sco_seat_lose(struct sco_seat *seat)
+{
+    seat->is_lost = true;
+}
+
+void
+sco_seat_regain(struct sco_seat *seat)
+{
+    seat->is_lost = false;
+}
+
+bool
+sco_seat_is_lost(const struct sco_seat *seat)
+{
+    return seat->is_lost;
 }
 
 void

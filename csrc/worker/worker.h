@@ -45,6 +45,9 @@ enum sco_worker_state {
     SCO_WORKER_GONE,
 };
 
+/* The exit code with which a worker says that its script cannot be loaded. */
+enum { SCO_WORKER_BOOT_FAILED = 3 };
+
 /* How a worker came to its end. */
 struct sco_worker_end {
     int exit_code; /* when signal is 0 */
@@ -74,7 +77,8 @@ struct sco_worker_boss {
     void (*on_through)(void *arg, struct sco_worker *worker, uint64_t run_ns);
 
     /* The worker answered with SCO_REPLY_UNFIT: the script needs a module
-     * that does not load in this kind of worker. */
+     * that does not load in this kind of worker. Or its script could not even
+     * be loaded for that reason; then on_gone() follows. */
     void (*on_unfit)(void *arg, struct sco_worker *worker);
 
     /* A request comes back unstarted. Ownership: the boss has the work. */
@@ -120,7 +124,6 @@ struct sco_worker {
     unsigned served;
     bool rung; /* calls were sent since the last sco_worker_flush() */
     bool killed;
-    bool lost; /* its thread is left behind: it is never freed */
     bool was_ready;
     bool asked_to_leave;
     unsigned credits; /* calls that it may have begun; 0: one */
@@ -157,13 +160,13 @@ struct sco_worker_ops {
     void (*interrupt)(struct sco_worker *worker);
 
     /* Ends the worker at once; on_gone follows, in a later turn. A thread
-     * cannot be ended: it is left behind, with what it uses, and its end has
-     * `lost`. */
+     * cannot be ended: if it has anything in hand it is left behind, and its
+     * worker's end has `lost`. What it may yet come back to is the kind's to
+     * keep: its end of the lane, and a reference to each request that it has
+     * started. The worker is freed like any other. */
     void (*kill)(struct sco_worker *worker);
 
-    /* Frees what start() made. Also half of it. Not for a lost worker: its
-     * struct, its lane and the request in its hand stay as they are, since
-     * its thread may come back to them at any time. */
+    /* Frees what start() made. Also half of it. */
     void (*finish)(struct sco_worker *worker);
 };
 
@@ -235,13 +238,16 @@ void sco_worker_kill(struct sco_worker *worker);
 
 /* For the kinds: the worker has ended. Hears its last replies, answers what
  * it had started with SCO_WORKER_LOST, returns the rest, and tells the boss.
- * The worker may be destroyed when this returns. A lost one's thread may come
- * to its end after all and say so once more: that is not heard. */
+ * The worker may be destroyed when this returns. */
 void sco_worker_gone(struct sco_worker *worker,
                      const struct sco_worker_end *end);
 
-/* Frees a worker that is GONE or was never started; one that is lost is only
- * taken out of its boss's list. NULL is allowed. */
+/* Frees a worker that is GONE or was never started. NULL is allowed. */
 void sco_worker_destroy(struct sco_worker *worker);
+
+/* How many threads of lost workers have not come back. While there is one,
+ * neither the arena nor the loop nor Python may be taken down under it: the
+ * process leaves by _exit(). Thread: any. */
+size_t sco_thread_left_behind(void);
 
 #endif

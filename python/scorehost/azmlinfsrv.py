@@ -97,6 +97,8 @@ def _serve(given: Mapping[str, object], path: str, file: Mapping[str, object]) -
         "argv": list(sys.argv),
         "config_file": path,
         "path0": sys.path[0],
+        "worker_count": told["worker_count"],
+        "share_module": keys.get("share_module", False),
     }
     sys.stdout.flush()  # a probe may take a while
     choice = hostconfig.worker_kind(keys, worker, boot)

@@ -1,7 +1,8 @@
 """How a worker comes up: logging, settings, script, init(), in a fixed order.
 
 The order of the lines is part of the contract; so is the exit code 3, which
-tells the host that starting this worker again would not help.
+tells the host that starting this worker again would not help. In an
+interpreter of its own the code 4 says that another kind of worker would.
 """
 
 from __future__ import annotations
@@ -9,17 +10,22 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 
 from scorehost import logs, settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from typing import TypeVar
 
     from scorehost.script import Scoring
     from scorehost.settings import Settings
 
+    _Made = TypeVar("_Made")
+
 BOOT_FAILED = 3
+BOOT_UNFIT = 4
 LISTING_LINES = 200
 
 
@@ -157,13 +163,13 @@ def explain_no_main(root: str) -> list[str]:
     ]
 
 
-def load_script(conf: Settings) -> Scoring:
+def load_script(conf: Settings, copy: int = 0) -> Scoring:
     """Imports the script and looks at run(); SystemExit(3) after logging why not."""
     # Not before logging is set up: a logging.json silences what exists.
     from scorehost import errors, script
 
     try:
-        return script.load(conf)
+        return script.load(conf, copy)
     except errors.UserScriptError as error:
         if is_main_missing(error.__cause__, conf):
             raise _fail(*explain_no_main(conf.app_root)) from None
@@ -221,8 +227,11 @@ def run_init(init: Callable[[], object], model_dir: str) -> None:
     log.info("Users's init has completed successfully")
 
 
-def prepare(boot: Mapping[str, object]) -> Settings:
-    """Everything before the script: logging, settings, debugger, print, imports."""
+def prepare(boot: Mapping[str, object], alone: bool = True) -> Settings:
+    """Everything before the script: logging, settings, debugger, print, imports.
+
+    `alone` is False in an interpreter that is one of several in its process.
+    """
     from scorehost import hook
 
     logs.show_lines_at_once()
@@ -231,21 +240,22 @@ def prepare(boot: Mapping[str, object]) -> Settings:
     conf = read_settings(str(boot.get("config_file", "")))
     arrange_path(str(boot.get("path0", "")), conf)
     apply_logging(conf)
-    if conf.debug_port:
+    if conf.debug_port and alone:
         from scorehost import debug
 
         debug.attach(conf.debug_port)
+    elif conf.debug_port:
+        _log().warning("AZUREML_DEBUG_PORT is for --worker_kind process or thread")
     sys.stdout.write("Initializing logger\n")
     sys.stdout.flush()
     logs.hook_print()
     return conf
 
 
-def bring_up(boot: Mapping[str, object]) -> Scoring:
-    """Prepares, loads and starts the script, and says that it is ready."""
-    conf = prepare(boot)
+def bring_up(conf: Settings, copy: int = 0) -> Scoring:
+    """Loads and starts the script, and says that it is ready."""
     announce(conf)
-    scoring = load_script(conf)
+    scoring = load_script(conf, copy)
     run_init(scoring.init, conf.model_dir)
     warn_of_old_names(os.environ)
     scoring.prepare_swaggers()
@@ -255,18 +265,123 @@ def bring_up(boot: Mapping[str, object]) -> Scoring:
     return scoring
 
 
+def _or_give_up(function: Callable[[], _Made]) -> _Made:
+    """What a function makes; SystemExit(3) after logging what it raises."""
+    try:
+        return function()
+    except Exception:
+        logging.getLogger("gunicorn.error").exception("Exception in worker process")
+        raise _fail() from None
+
+
+def _take_arguments(boot: Mapping[str, object]) -> None:
+    argv = boot.get("argv")
+    if isinstance(argv, list):
+        sys.argv[:] = map(str, argv)
+
+
 def start(boot: Mapping[str, object], worker: bool) -> Scoring:
     """Brings a worker up to the point where it can score.
 
     `boot` is the second argument of `_core.serve`; `worker` is False in the
-    host's own process (kind thread), whose arguments are right already.
-    SystemExit(3) when this worker cannot serve, with its reasons in the log.
+    host's own process, whose arguments are right already. SystemExit(3) when
+    this worker cannot serve, with its reasons in the log.
     """
-    argv = boot.get("argv")
-    if worker and isinstance(argv, list):
-        sys.argv[:] = map(str, argv)
+    from scorehost import stacks
+
+    if worker:
+        _take_arguments(boot)
+    stacks.show(all_threads=worker)
+    return _or_give_up(lambda: bring_up(prepare(boot)))
+
+
+# Kind thread
+
+
+class Threads:
+    """The script in the host's own threads: one of them, or one for each."""
+
+    def __init__(self, boot: Mapping[str, object]) -> None:
+        workers = boot.get("worker_count", 1)
+        several = isinstance(workers, int) and workers > 1
+        self.shared = not several or bool(boot.get("share_module"))
+        self._lock = threading.Lock()
+        self._copies = 0
+        self._one: Scoring | None = start(boot, worker=False) if self.shared else None
+        if self._one is None:
+            from scorehost import stacks
+
+            stacks.show(all_threads=False)
+            self._settings = _or_give_up(lambda: prepare(boot))
+        warn_of_gil()
+
+    def scoring(self) -> Scoring:
+        """What the calling thread scores with; its own copy may fail to load.
+
+        Copies are loaded one after another: scripts and the packages that
+        they import were not written to be imported twice at once.
+        """
+        if self._one is not None:
+            return self._one
+        with self._lock:
+            self._copies += 1
+            number = self._copies
+            made = _or_give_up(lambda: bring_up(self._settings, number - 1))
+        warn_of_gil()
+        return made
+
+
+def warn_of_gil() -> None:
+    """Tells those who run a free-threaded Python that an import undid it."""
+    enabled = getattr(sys, "_is_gil_enabled", None)
+    if "t" in sys.abiflags and enabled is not None and enabled():
+        _log().warning(
+            "This Python can run threads at once, but its GIL is on: an imported extension "
+            "module is not made for free threading (or PYTHON_GIL=1 is set). The workers take "
+            "turns. Python names the module in a RuntimeWarning when it is imported."
+        )
+
+
+# Kind interpreter
+
+
+def start_isolated(boot: Mapping[str, object]) -> Scoring:
+    """Brings a worker up in an interpreter of its own, one of several here.
+
+    Nothing that belongs to the process is touched. SystemExit as of start(),
+    or with the code 4 when the script needs what such an interpreter refuses.
+    """
+    import gc
+
+    from scorehost import isolation
+
+    _take_arguments(boot)
+    isolation.record()
+    conf = _or_give_up(lambda: prepare(boot, alone=False))
     try:
-        return bring_up(boot)
-    except Exception:
-        logging.getLogger("gunicorn.error").exception("Exception in worker process")
-        raise _fail() from None
+        scoring = _or_give_up(lambda: bring_up(conf))
+    except SystemExit as given_up:
+        found = isolation.since(0, given_up)
+        if not found:
+            raise
+        isolation.mark_unfit(conf.script_path, found)
+        _fail(f"{isolation.sentence(found)}: use --worker_kind process, or auto")
+        raise SystemExit(BOOT_UNFIT) from None
+    scoring.refusals = isolation.refusals
+    # What is there now stays; no collection need look at it again.
+    gc.collect()
+    gc.freeze()
+    return scoring
+
+
+def load_only(boot: Mapping[str, object]) -> None:
+    """Loads the script to see whether that can be done; init() if `boot` says so."""
+    from scorehost import hook, script
+
+    _take_arguments(boot)
+    hook.install()
+    conf = read_settings(str(boot.get("config_file", "")))
+    arrange_path(str(boot.get("path0", "")), conf)
+    scoring = script.load(conf)
+    if boot.get("init"):
+        scoring.init()

@@ -2,7 +2,7 @@
 
 The host adds the identity headers, CORS, the length and the log lines; a
 reply says only what the host cannot know.  The flag values are shared with
-``csrc/link/frame.h`` and travel over the wire between worker and host.
+``csrc/link/call.h`` and travel over the wire between worker and host.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ EXEC_MS = 4  # x-ms-run-fn-exec-ms is sent, made of run_ns
 OWN_TYPE = 8  # Content-Type is the reply's business; the host adds none
 STREAM = 16  # the body is an iterator of bytes
 HTTP_RESPONSE = 32  # run() returned an HTTP response object
+UNFIT = 64  # this kind of worker cannot run the script
 
 Headers = list[tuple[str, str]]
 Body = bytes | str | Iterator[bytes]

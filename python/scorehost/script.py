@@ -20,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from scorehost import isolation
     from scorehost._core import Call
     from scorehost.settings import Settings
 
@@ -35,13 +36,15 @@ _CO_VARKEYWORDS = 0x08
 _CO_COROUTINE = 0x80
 
 
-def load(settings: Settings) -> Scoring:
+def load(settings: Settings, copy: int = 0) -> Scoring:
     """Imports the script and looks at what it wants; init() is not called yet.
 
-    UserScriptError says what is wrong with the script.
+    `copy` is 0, or the number of one more copy of the module, for a thread
+    that shares no globals with the others. UserScriptError says what is wrong
+    with the script.
     """
     hook.install(settings.app_root, settings.source_dir)
-    return Scoring(_import_and_check(settings.script_path), settings)
+    return Scoring(_import_and_check(settings.script_path, copy), settings)
 
 
 class Script:
@@ -62,8 +65,8 @@ class Script:
         self.mode = _mode(self.run, scoring.__name__)
 
 
-def _import_and_check(path: str) -> Script:
-    entry = _import(path)
+def _import_and_check(path: str, copy: int) -> Script:
+    entry = _import(path, copy)
     for name in ("init", "run"):
         if not hasattr(entry, name):
             raise errors.UserScriptError(
@@ -86,15 +89,25 @@ def _file(module: ModuleType) -> str:
     return str(getattr(module, "__file__", module.__name__))
 
 
-def _import(path: str) -> ModuleType:
+def _import(path: str, copy: int) -> ModuleType:
     try:
-        return _import_file(path) if path else import_module("main")
+        if path:
+            return _import_file(path, _MODULE_NAME, copy)
+        return _import_main(copy) if copy else import_module("main")
     except BaseException as exc:
         raise errors.UserScriptImportException(exc) from exc
 
 
-def _import_file(path: str) -> ModuleType:
-    spec = spec_from_file_location(_MODULE_NAME, path)
+def _import_main(copy: int) -> ModuleType:
+    """Executes `main` once more; it can be imported, for it has been."""
+    file = getattr(import_module("main"), "__file__", None)
+    if not file:
+        raise ImportError("main is no file of its own; use --share_module")
+    return _import_file(file, "main", copy)
+
+
+def _import_file(path: str, name: str, copy: int) -> ModuleType:
+    spec = spec_from_file_location(f"{name}_{copy + 1}" if copy else name, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is not a file that Python can import; it must end in .py")
     module = module_from_spec(spec)
@@ -227,6 +240,9 @@ class Scoring:
     did wrong: the answer to that is a reply too.
     """
 
+    #: What the import system has refused; only where it may (isolation.py).
+    refusals: list[isolation.Refusal] | None = None
+
     def __init__(self, script: Script, settings: Settings) -> None:
         self.mode = script.mode
         self.parameter = script.names[0]
@@ -272,13 +288,14 @@ class Scoring:
             arguments = self._arguments(call)
         except inputs.BadInput as exc:
             return reply.message(exc.status, exc.text)
+        before = self._refused()
         started = perf_counter_ns()
         try:
             result = self.run(**arguments)
             if isinstance(result, CoroutineType):
                 result = outputs.drive(result)
         except BaseException as exc:
-            return self.failed(exc)
+            return self._failed_or_unfit(exc, before)
         return self._finish(result, perf_counter_ns() - started, call.method)
 
     def _arguments(self, call: Call) -> dict[str, Any]:
@@ -299,18 +316,20 @@ class Scoring:
         return self._begun(self._finish(result, run_ns, "POST"))
 
     def _begun(self, made: reply.Reply) -> reply.Reply:
+        before = self._refused()
         try:
             return outputs.begun(made)
         except outputs.RunRaised as exc:
-            return self.failed(exc.exc)
+            return self._failed_or_unfit(exc.exc, before)
         except Exception:
             return outputs.internal()
 
     def _finish(self, result: Any, run_ns: int, method: str) -> reply.Reply:
+        before = self._refused()
         try:
             return outputs.finish(result, run_ns, method)
         except outputs.RunRaised as exc:
-            return self.failed(exc.exc)
+            return self._failed_or_unfit(exc.exc, before)
         except Exception:
             return outputs.internal()
         except BaseException as exc:
@@ -318,6 +337,22 @@ class Scoring:
 
     def failed(self, exc: BaseException) -> reply.Reply:
         """Makes the reply for what run() raised, and logs it."""
+        return self._failed_or_unfit(exc, self._refused())
+
+    def unfit(self, exc: BaseException, before: int) -> reply.Reply:
+        """The same for a run() that met refusals: the list was `before` long."""
+        return self._failed_or_unfit(exc, before)
+
+    def _refused(self) -> int:
+        return len(self.refusals) if self.refusals is not None else 0
+
+    def _failed_or_unfit(self, exc: BaseException, before: int) -> reply.Reply:
+        if self.refusals is not None and not isinstance(exc, errors.ScoringTimeout):
+            from scorehost import isolation
+
+            found = isolation.since(before, exc)
+            if found:
+                return isolation.unfit(self._settings.script_path, found)
         return outputs.failed(exc, self._settings.scoring_timeout_ms)
 
     def log_line(self, logger: str, level: int, message: str) -> None:
