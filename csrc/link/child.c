@@ -11,6 +11,18 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+void
+sco_child_ignore_dumps(void)
+{
+    struct sigaction action;
+
+    if (sigaction(SCO_DUMP_SIGNAL, NULL, &action) == 0 &&
+        (action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == SIG_DFL) {
+        action.sa_handler = SIG_IGN;
+        (void)sigaction(SCO_DUMP_SIGNAL, &action, NULL);
+    }
+}
+
 /* Asks to be ended with the parent. Whether it had gone before it could be
  * asked, the socket tells: only the host has its other end. (The parent's
  * number does not: the host may be process 1.) */
@@ -110,7 +122,7 @@ sco_child_attach(int fd, struct sco_child **out, struct sco_error *err)
     }
     child->boot_bytes = hello.boot_bytes;
     child->own = true;
-    (void)signal(SCO_DUMP_SIGNAL, SIG_IGN);
+    sco_child_ignore_dumps();
     status = map_shared(child, &hello, fds, err);
     if (status != SCO_OK) {
         goto fail;

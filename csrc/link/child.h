@@ -26,6 +26,10 @@ struct sco_child;
  * Python side has set it up. */
 #define SCO_DUMP_SIGNAL (SIGRTMAX - 3)
 
+/* Has SCO_DUMP_SIGNAL ignored where it would end the process: as long as
+ * nobody handles it. Thread: any. */
+void sco_child_ignore_dumps(void);
+
 enum sco_child_event {
     SCO_CHILD_CALL,   /* *call_out is to be scored and answered */
     SCO_CHILD_LINE,   /* *line_out is to be logged */

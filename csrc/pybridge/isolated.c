@@ -33,7 +33,7 @@ take_signals(void)
 {
     struct sigaction action = { .sa_handler = on_interrupt };
 
-    (void)signal(SCO_DUMP_SIGNAL, SIG_IGN);
+    sco_child_ignore_dumps();
     (void)sigemptyset(&action.sa_mask);
     (void)sigaction(SCO_INTERRUPT_SIGNAL, &action, NULL);
 }

@@ -91,7 +91,7 @@ bridge_load(void *arg, struct sco_error *err)
     enum sco_status status;
 
     /* Python sets it to something else; until then it must end nothing. */
-    (void)signal(SCO_DUMP_SIGNAL, SIG_IGN);
+    sco_child_ignore_dumps();
     sco_pythread_attach(&bridge->main);
     status = load_script(bridge, err);
     sco_pythread_detach(&bridge->main);

@@ -12,7 +12,7 @@ import logging
 import sys
 import threading
 from importlib import import_module
-from importlib.machinery import ExtensionFileLoader
+from importlib.machinery import BuiltinImporter, ExtensionFileLoader
 from typing import Any
 
 from scorehost import reply
@@ -61,22 +61,27 @@ def warm() -> None:
 def record() -> None:
     """Records from now on what the import system refuses."""
     for name in ("create_module", "exec_module"):
-        method = getattr(ExtensionFileLoader, name)
-        if not hasattr(method, "recorded"):
-            setattr(ExtensionFileLoader, name, _recording(method))
+        for loader in (ExtensionFileLoader, BuiltinImporter):
+            made = vars(loader)[name]
+            if not hasattr(made, "recorded"):
+                setattr(loader, name, _recording(made))
 
 
-def _recording(method: Callable[..., Any]) -> Callable[..., Any]:
-    def recorder(loader: Any, what: Any) -> Any:
+def _recording(made: Any) -> Any:
+    """The same method, static or not, that notes what it raises."""
+    method = made.__func__ if isinstance(made, staticmethod) else made
+
+    def recorder(*given: Any) -> Any:
         try:
-            return method(loader, what)
+            return method(*given)
         except BaseException as error:
             # create_module() is given a spec, exec_module() a module.
-            refusals.append((getattr(what, "name", "") or loader.name, str(error)))
+            what = getattr(given[-1], "name", "") or getattr(given[-1], "__name__", "")
+            refusals.append((what, str(error)))
             raise
 
-    recorder.recorded = method  # type: ignore[attr-defined]
-    return recorder
+    recorder.recorded = made  # type: ignore[attr-defined]
+    return staticmethod(recorder) if isinstance(made, staticmethod) else recorder
 
 
 def forbidden(error: BaseException | None) -> Refusal | None:

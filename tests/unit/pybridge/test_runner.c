@@ -2,6 +2,7 @@
 #include "embedded.h"
 #include "fake_sink.h"
 
+#include "pybridge/pythread.h"
 #include "pybridge/runner.h"
 
 #include <pthread.h>
@@ -12,15 +13,25 @@ static const char boot_module[] =
     "boot = types.ModuleType('scorehost.boot')\n"
     "sys.modules['scorehost.boot'] = boot\n"
     "sys.modules['scorehost'].boot = boot\n"
-    "boots = []\n"
-    "def start(told, worker):\n"
+    "boots, copies = [], []\n"
+    "class Threads:\n"
+    "    def __init__(self, told):\n"
+    "        boots.append(told)\n"
+    "        if 'exit' in told: raise SystemExit(told['exit'])\n"
+    "        if 'raise' in told: raise ValueError('no')\n"
+    "        self.shared = 'copies' not in told\n"
+    "        self.script = make() if self.shared else None\n"
+    "    def scoring(self):\n"
+    "        if self.script: return self.script\n"
+    "        copies.append(make())\n"
+    "        if len(copies) > 2: raise SystemExit(3)\n"
+    "        return copies[-1]\n"
+    "def make():\n"
     "    global scoring\n"
-    "    boots.append((told, worker))\n"
-    "    if 'exit' in told: raise SystemExit(3)\n"
-    "    if 'raise' in told: raise ValueError('no')\n"
     "    scoring = Scoring(run)\n"
     "    return scoring\n"
-    "boot.start = start\n";
+    "boot.Threads = Threads\n"
+    "copies.clear()\n";
 
 static struct sco_bridge *bridge;
 static const struct sco_runner *runner;
@@ -61,16 +72,19 @@ test_loads(void **state)
 {
     const struct sco_document *documents = NULL;
     struct sco_error err;
+    void *thread = NULL;
     size_t count = 0;
 
     (void)state;
     assert_int_equal(begin("run = lambda data: 1", "{\"a\": [1]}", &err),
                      SCO_OK);
-    runner->documents(runner->arg, NULL, &documents, &count);
+    assert_int_equal(runner->enter(runner->arg, &thread, NULL), SCO_OK);
+    runner->documents(runner->arg, thread, &documents, &count);
     assert_int_equal(count, 3);
     assert_true(sco_slice_equal(documents[1].name, SCO_SLICE("3")));
+    runner->leave(runner->arg, thread);
     finish();
-    py_assert("boots == [({'a': [1]}, False)]");
+    py_assert("boots == [{'a': [1]}]");
 }
 
 /* SystemExit has been explained in the log; anything else is reported. */
@@ -80,7 +94,11 @@ test_fails_to_load(void **state)
     struct sco_error err;
 
     (void)state;
-    assert_int_equal(begin("", "{\"exit\": 1}", &err), SCO_SCRIPT);
+    assert_int_equal(begin("", "{\"exit\": 3}", &err), SCO_SCRIPT);
+    finish();
+    py_assert("unraised == []");
+
+    assert_int_equal(begin("", "{\"exit\": 4}", &err), SCO_UNSUPPORTED);
     finish();
     py_assert("unraised == []");
 
@@ -180,6 +198,57 @@ test_many_threads(void **state)
     }
     finish();
     py_run("sys.setswitchinterval(0.005)\n");
+}
+
+struct entrant {
+    pthread_t thread;
+    const struct sco_scoring *scoring; /* NULL: it could not enter */
+    enum sco_status status;
+};
+
+/* Nobody leaves before all are in: a struct that was left is taken again. */
+static pthread_barrier_t all_in;
+
+static void *
+enter_and_leave(void *arg)
+{
+    struct entrant *entrant = arg;
+    void *thread = NULL;
+
+    entrant->status = runner->enter(runner->arg, &thread, NULL);
+    (void)pthread_barrier_wait(&all_in);
+    if (entrant->status == SCO_OK) {
+        entrant->scoring = &((struct sco_pythread *)thread)->scoring;
+        runner->leave(runner->arg, thread);
+    }
+    return NULL;
+}
+
+/* Each thread asks for the script, and a copy may fail to load. */
+static void
+test_copies(void **state)
+{
+    struct entrant entrants[3] = { { .scoring = NULL } };
+    unsigned failed = 0;
+
+    (void)state;
+    assert_int_equal(pthread_barrier_init(&all_in, NULL, 3), 0);
+    assert_int_equal(begin("run = lambda data: 1", "{\"copies\": 1}", NULL),
+                     SCO_OK);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(pthread_create(&entrants[i].thread, NULL,
+                                        enter_and_leave, &entrants[i]),
+                         0);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(pthread_join(entrants[i].thread, NULL), 0);
+        failed += entrants[i].status == SCO_SCRIPT;
+    }
+    finish();
+    pthread_barrier_destroy(&all_in);
+    assert_int_equal(failed, 1);
+    py_assert("len(copies) == 3 and copies[0] is not copies[1]");
+    py_assert("unraised == []");
 }
 
 /* A thread whose script waits until it is interrupted. */
@@ -295,6 +364,7 @@ main(void)
         cmocka_unit_test(test_fails_to_load),
         cmocka_unit_test(test_scores_on_main),
         cmocka_unit_test(test_many_threads),
+        cmocka_unit_test(test_copies),
         cmocka_unit_test(test_interrupts_a_thread),
         cmocka_unit_test(test_interrupts_main),
     };

@@ -19,7 +19,8 @@ c_runner_reset(void)
 {
     struct c_runner *state = &c_runner_state;
 
-    state->load_fails = state->enter_fails = false;
+    state->load_fails = state->enter_is_stubborn = false;
+    state->entering = SCO_OK;
     atomic_store(&state->loads, 0);
     atomic_store(&state->unloads, 0);
     atomic_store(&state->entered, 0);
@@ -28,6 +29,7 @@ c_runner_reset(void)
     atomic_store(&state->held, 0);
     atomic_store(&state->lines, 0);
     atomic_store(&state->interrupts, 0);
+    atomic_store(&state->dumps, 0);
     gate.is_open = false;
     gate.is_interrupted = false;
 }
@@ -91,8 +93,11 @@ run_enter(void *arg, void **thread_out, struct sco_error *err)
 {
     (void)arg;
     (void)err;
-    if (c_runner_state.enter_fails) {
-        return SCO_NOMEM;
+    if (c_runner_state.enter_is_stubborn) {
+        (void)wait_at_gate(true);
+    }
+    if (c_runner_state.entering != SCO_OK) {
+        return c_runner_state.entering;
     }
     atomic_fetch_add(&c_runner_state.entered, 1);
     *thread_out = &c_runner_state;

@@ -21,7 +21,9 @@
 #include <stdbool.h>
 
 struct c_runner {
-    bool load_fails, enter_fails; /* set before it is used */
+    bool load_fails;          /* set before it is used, as the next two */
+    enum sco_status entering; /* what enter() returns; SCO_OK */
+    bool enter_is_stubborn;   /* it waits like that body does */
     atomic_uint loads, unloads, entered, left;
     atomic_uint scored, held, lines, interrupts, dumps;
 };

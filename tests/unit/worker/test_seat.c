@@ -83,6 +83,17 @@ test_nobody_sits_where_it_is_closed(void **state)
     sco_seat_sit(seat);
 }
 
+static void
+test_it_is_lost_until_it_is_regained(void **state)
+{
+    (void)state;
+    assert_false(sco_seat_is_lost(seat));
+    sco_seat_lose(seat);
+    assert_true(sco_seat_is_lost(seat));
+    sco_seat_regain(seat);
+    assert_false(sco_seat_is_lost(seat));
+}
+
 #define WITH_SEAT(test) \
     cmocka_unit_test_setup_teardown(test, make_seat, drop_seat)
 
@@ -93,6 +104,7 @@ main(void)
         WITH_SEAT(test_one_thing_after_another_runs_on_who_sits),
         WITH_SEAT(test_what_came_before_the_sitting_is_run),
         WITH_SEAT(test_nobody_sits_where_it_is_closed),
+        WITH_SEAT(test_it_is_lost_until_it_is_regained),
     };
 
     return cmocka_run_group_tests_name("seat", tests, NULL, NULL);

@@ -23,6 +23,9 @@ static struct sco_worker_setup setup;
 static struct sco_worker *worker;
 static struct heard heard[2];
 static size_t document_bytes;
+static struct sco_worker_end last_end;
+static struct sco_request *returned;
+static unsigned unfit_count;
 static bool is_gone;
 
 static void
@@ -46,7 +49,15 @@ on_return(void *arg, struct sco_worker *who, struct sco_request *req)
 {
     (void)arg;
     (void)who;
-    sco_request_unref(req);
+    returned = req;
+}
+
+static void
+on_unfit(void *arg, struct sco_worker *who)
+{
+    (void)arg;
+    (void)who;
+    unfit_count++;
 }
 
 static void
@@ -54,7 +65,7 @@ on_gone(void *arg, struct sco_worker *who, const struct sco_worker_end *end)
 {
     (void)arg;
     assert_int_equal(end->signal, 0);
-    assert_int_equal(end->exit_code, 0);
+    last_end = *end;
     sco_worker_destroy(who);
     is_gone = true;
 }
@@ -101,6 +112,13 @@ is_answered(void *arg)
     return ((const struct heard *)arg)->count > 0;
 }
 
+static bool
+nobody_is_left_behind(void *arg)
+{
+    (void)arg;
+    return sco_thread_left_behind() == 0;
+}
+
 /* Whether the runner has counted to 1. */
 static bool
 is_counted(void *arg)
@@ -114,6 +132,8 @@ make_loop(uint64_t limit_ns)
     c_runner_reset();
     is_gone = false;
     worker = NULL;
+    returned = NULL;
+    unfit_count = 0;
     turner_init(&turner);
     assert_int_equal(sco_arena_create(&arena, NULL), SCO_OK);
     doorbell = (struct sco_watch){ .fd = sco_arena_doorbell(arena),
@@ -134,9 +154,11 @@ start_worker(void)
         .on_ready = on_ready,
         .on_through = on_through,
         .on_return = on_return,
+        .on_unfit = on_unfit,
         .on_gone = on_gone,
     };
 
+    is_gone = false;
     assert_int_equal(
         sco_worker_create(&sco_thread_worker, &setup, &boss, &worker, NULL),
         SCO_OK);
@@ -151,6 +173,8 @@ drop_loop(void **state)
         sco_worker_kill(worker);
         assert_true(turner_until(&turner, has_gone, NULL));
     }
+    assert_true(turner_until(&turner, nobody_is_left_behind, NULL));
+    sco_request_unref(returned);
     sco_arena_destroy(arena);
     turner_finish(&turner);
     sco_seat_destroy(setup.seat);
@@ -224,14 +248,31 @@ test_it_leaves_when_it_has_done_what_it_holds(void **state)
     assert_int_equal(atomic_load(&c_runner_state.left), 1);
 }
 
+/* What the host makes of it depends on the code. */
 static void
 test_one_that_cannot_enter_is_gone(void **state)
 {
+    static const struct {
+        enum sco_status entering;
+        int exit_code;
+        unsigned unfit;
+    } cases[] = {
+        { SCO_NOMEM, 1, 0 },
+        { SCO_INTERNAL, 1, 0 },
+        { SCO_SCRIPT, SCO_WORKER_BOOT_FAILED, 0 },
+        { SCO_UNSUPPORTED, SCO_WORKER_BOOT_FAILED, 1 },
+    };
+
     (void)state;
     make_loop(/* limit_ns */ 0);
-    c_runner_state.enter_fails = true;
-    start_worker();
-    assert_true(turner_until(&turner, has_gone, NULL));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        c_runner_state.entering = cases[i].entering;
+        start_worker();
+        assert_true(turner_until(&turner, has_gone, NULL));
+        assert_int_equal(last_end.exit_code, cases[i].exit_code);
+        assert_false(last_end.lost);
+        assert_int_equal(unfit_count, cases[i].unfit);
+    }
     assert_int_equal(atomic_load(&c_runner_state.left), 0);
 }
 
@@ -270,24 +311,141 @@ test_every_one_that_runs_too_long_is_interrupted(void **state)
     }
 }
 
-/* A thread cannot be killed: it ends when run() does. */
 static void
-test_what_is_not_interrupted_is_waited_for(void **state)
+wait_for_held(unsigned count)
+{
+    while (atomic_load(&c_runner_state.held) < count) {
+    }
+}
+
+static void
+test_what_overstays_shows_its_stack(void **state)
+{
+    (void)state;
+    make_loop(/* limit_ns */ 20 * SCO_NS_PER_MS);
+    start_worker();
+    assert_true(turner_until(&turner, is_ready, NULL));
+    worker->ops->dump(worker);
+    assert_int_equal(atomic_exchange(&c_runner_state.dumps, 0), 1);
+    give(0, "hold");
+    assert_true(turner_until(&turner, is_counted, &c_runner_state.dumps));
+}
+
+static void
+test_one_that_has_nothing_in_hand_just_ends(void **state)
+{
+    (void)state;
+    make_loop(/* limit_ns */ 0);
+    start_worker();
+    assert_true(turner_until(&turner, is_ready, NULL));
+    sco_worker_kill(worker);
+    assert_false(is_gone);
+    assert_true(turner_until(&turner, has_gone, NULL));
+    assert_false(last_end.lost);
+    assert_int_equal(atomic_load(&c_runner_state.left), 1);
+}
+
+/* Its worker is gone before the thread is back; what it wrote goes nowhere,
+ * and its slot is nobody else's before that. */
+static void
+test_what_does_not_come_back_is_left_behind(void **state)
+{
+    struct sco_slot lost_slot, next_slot;
+    struct sco_request *lost;
+    struct sco_request *next;
+
+    (void)state;
+    make_loop(/* limit_ns */ 0);
+    start_worker();
+    assert_true(turner_until(&turner, is_ready, NULL));
+    lost = heard_request(arena, "stubborn", &heard[0]);
+    lost_slot = lost->slot;
+    assert_true(sco_worker_give(worker, lost));
+    give(1, "not begun");
+    wait_for_held(1);
+    sco_worker_kill(worker);
+    sco_worker_kill(worker);
+    assert_false(sco_worker_is_able(worker));
+    assert_false(is_gone);
+    assert_true(turner_until(&turner, has_gone, NULL));
+    assert_true(last_end.lost);
+    assert_int_equal(sco_thread_left_behind(), 1);
+    assert_int_equal(heard[0].failure, SCO_WORKER_LOST);
+    assert_int_equal(heard[0].count, 1);
+    assert_non_null(returned);
+    assert_int_equal(heard[1].count, 0);
+
+    next = heard_request(arena, "next", NULL);
+    next_slot = next->slot;
+    assert_int_not_equal(next_slot.offset, lost_slot.offset);
+    sco_request_unref(next);
+    c_runner_open();
+    assert_true(turner_until(&turner, nobody_is_left_behind, NULL));
+    assert_int_equal(heard[0].count, 1);
+    assert_int_equal(atomic_load(&c_runner_state.left), 1);
+    assert_int_equal(atomic_load(&c_runner_state.scored), 1);
+}
+
+static void
+test_another_one_works_beside_what_was_left_behind(void **state)
 {
     (void)state;
     make_loop(/* limit_ns */ 0);
     start_worker();
     assert_true(turner_until(&turner, is_ready, NULL));
     give(0, "stubborn");
-    while (atomic_load(&c_runner_state.held) == 0) {
-    }
+    wait_for_held(1);
     sco_worker_kill(worker);
-    assert_false(sco_worker_is_able(worker));
-    turner_turn(&turner);
-    assert_false(is_gone);
-    c_runner_open();
     assert_true(turner_until(&turner, has_gone, NULL));
-    assert_string_equal(heard[0].body, "stubborn");
+    start_worker();
+    assert_true(turner_until(&turner, is_ready, NULL));
+    give(1, "hello");
+    assert_true(turner_until(&turner, is_answered, &heard[1]));
+    assert_string_equal(heard[1].body, "hello");
+    assert_int_equal(sco_thread_left_behind(), 1);
+}
+
+/* init() that takes its time when the host ends. */
+static void
+test_one_that_is_still_coming_in_is_left_behind(void **state)
+{
+    (void)state;
+    make_loop(/* limit_ns */ 0);
+    c_runner_state.enter_is_stubborn = true;
+    start_worker();
+    wait_for_held(1);
+    sco_worker_leave(worker);
+    assert_true(turner_until(&turner, has_gone, NULL));
+    assert_true(last_end.lost);
+    c_runner_open();
+    assert_true(turner_until(&turner, nobody_is_left_behind, NULL));
+    assert_int_equal(atomic_load(&c_runner_state.left), 1);
+    assert_int_equal(atomic_load(&c_runner_state.scored), 0);
+}
+
+/* It comes back between the kill and the look that follows. */
+static void
+test_one_that_ends_in_time_is_not_lost(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        make_loop(/* limit_ns */ 0);
+        start_worker();
+        assert_true(turner_until(&turner, is_ready, NULL));
+        give(0, "stubborn");
+        wait_for_held(1);
+        c_runner_open();
+        sco_worker_kill(worker);
+        while (atomic_load(&c_runner_state.left) == 0) {
+        }
+        assert_true(turner_until(&turner, has_gone, NULL));
+        assert_int_equal(heard[0].count, 1);
+        assert_true(turner_until(&turner, nobody_is_left_behind, NULL));
+        sco_arena_destroy(arena);
+        turner_finish(&turner);
+    }
+    make_loop(/* limit_ns */ 0);
+    is_gone = true;
 }
 
 static void *
@@ -313,13 +471,39 @@ test_with_a_seat_it_runs_on_who_sits_there(void **state)
     sco_worker_leave(worker);
     assert_true(turner_until(&turner, has_gone, NULL));
     start_worker(); /* and the next one sits in the same place */
-    is_gone = false;
     assert_true(turner_until(&turner, is_ready, NULL));
     sco_worker_leave(worker);
     assert_true(turner_until(&turner, has_gone, NULL));
     sco_seat_close(setup.seat);
     assert_int_equal(pthread_join(sitter, NULL), 0);
     assert_int_equal(atomic_load(&c_runner_state.left), 2);
+}
+
+static void
+test_a_lost_seat_is_left_alone_until_it_is_back(void **state)
+{
+    pthread_t sitter;
+
+    (void)state;
+    make_loop(/* limit_ns */ 0);
+    setup.seat = sco_seat_create();
+    assert_int_equal(pthread_create(&sitter, NULL, sit, setup.seat), 0);
+    start_worker();
+    assert_true(turner_until(&turner, is_ready, NULL));
+    give(0, "stubborn");
+    wait_for_held(1);
+    sco_worker_kill(worker);
+    assert_true(turner_until(&turner, has_gone, NULL));
+    assert_true(sco_seat_is_lost(setup.seat));
+    start_worker();
+    assert_true(turner_until(&turner, is_ready, NULL));
+    give(1, "hello");
+    assert_true(turner_until(&turner, is_answered, &heard[1]));
+    c_runner_open();
+    assert_true(turner_until(&turner, nobody_is_left_behind, NULL));
+    assert_false(sco_seat_is_lost(setup.seat));
+    sco_seat_close(setup.seat);
+    assert_int_equal(pthread_join(sitter, NULL), 0);
 }
 
 #define STOPPED(test) cmocka_unit_test_teardown(test, drop_loop)
@@ -334,8 +518,14 @@ main(void)
         STOPPED(test_one_that_cannot_enter_is_gone),
         STOPPED(test_what_runs_too_long_is_interrupted),
         STOPPED(test_every_one_that_runs_too_long_is_interrupted),
-        STOPPED(test_what_is_not_interrupted_is_waited_for),
+        STOPPED(test_what_overstays_shows_its_stack),
+        STOPPED(test_one_that_has_nothing_in_hand_just_ends),
+        STOPPED(test_what_does_not_come_back_is_left_behind),
+        STOPPED(test_another_one_works_beside_what_was_left_behind),
+        STOPPED(test_one_that_is_still_coming_in_is_left_behind),
+        STOPPED(test_one_that_ends_in_time_is_not_lost),
         STOPPED(test_with_a_seat_it_runs_on_who_sits_there),
+        STOPPED(test_a_lost_seat_is_left_alone_until_it_is_back),
     };
 
     return cmocka_run_group_tests_name("thread", tests, NULL, NULL);
