@@ -5,6 +5,7 @@
 #include "pybridge/call_object.h"
 #include "pybridge/interpreter.h"
 #include "pybridge/isolated.h"
+#include "pybridge/probe.h"
 #include "pybridge/runner.h"
 #include "worker/runner.h"
 
@@ -31,6 +32,16 @@ read_text(PyObject *text, struct sco_slice *out)
     return 0;
 }
 
+static int
+require_main(const char *complaint)
+{
+    if (PyInterpreterState_Get() == PyInterpreterState_Main()) {
+        return 0;
+    }
+    PyErr_SetString(PyExc_RuntimeError, complaint);
+    return -1;
+}
+
 static PyObject *
 core_serve(PyObject *module, PyObject *args)
 {
@@ -46,9 +57,7 @@ core_serve(PyObject *module, PyObject *args)
         read_text(boot_text, &boot) < 0) {
         return NULL;
     }
-    if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "serve() is for the main interpreter");
+    if (require_main("serve() is for the main interpreter") < 0) {
         return NULL;
     }
     bridge = sco_bridge_create(boot_text, state_of(module)->call_type);
@@ -101,6 +110,18 @@ core_curve_keypair(PyObject *module, PyObject *args)
 }
 
 static PyObject *
+core_probe(PyObject *module, PyObject *args)
+{
+    PyObject *boot_text;
+
+    if (!PyArg_ParseTuple(args, "U:probe", &boot_text) ||
+        require_main("probe() is for the main interpreter") < 0) {
+        return NULL;
+    }
+    return sco_probe(boot_text, PyModule_GetDef(module));
+}
+
+static PyObject *
 core_version(PyObject *module, PyObject *args)
 {
     (void)module;
@@ -123,6 +144,9 @@ static PyMethodDef core_methods[] = {
     { "curve_keypair", core_curve_keypair, METH_NOARGS,
       "curve_keypair()\n--\n\n"
       "A new pair of keys for CURVE: public, secret." },
+    { "probe", core_probe, METH_VARARGS,
+      "probe(boot, /)\n--\n\n"
+      "Loads the script in two isolated interpreters; a report in JSON." },
     { "version", core_version, METH_NOARGS,
       "version()\n--\n\n"
       "What this is, and how strict its HTTP library is." },

@@ -67,6 +67,14 @@ class Link:
     def stop(self) -> None: ...
 
 def serve(config: str, boot: str, /) -> int: ...
+def probe(boot: str, /) -> str:
+    """Load the script in two isolated interpreters at once; a report in JSON.
+
+    `{"ok": bool, "refused": [{"module", "text"}], "degraded": [...], "error": str or null}`.
+    For a process that is thrown away: it may crash, and it ends by os._exit(), because an
+    interpreter that does not end is left as it is. RuntimeError where this Python has none.
+    """
+
 def version() -> str: ...
 def attach(fd: int, /) -> Link: ...
 def connect(
