@@ -29,13 +29,29 @@ thread_main(void *arg)
     return NULL;
 }
 
-/* Starts the thread with all signals blocked: the mask is inherited, so it
- * is set around the start, and there is no moment without it. */
+/* All signals but those that a crash raises: while one of them is blocked the
+ * kernel ends the process past any handler, which may show a stack. */
+static sigset_t
+to_be_blocked(void)
+{
+    static const int crashes[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
+    sigset_t set;
+
+    (void)sigfillset(&set);
+    for (size_t i = 0; i < sizeof(crashes) / sizeof(crashes[0]); i++) {
+        (void)sigdelset(&set, crashes[i]);
+    }
+    return set;
+}
+
+/* Starts the thread with signals blocked: the mask is inherited, so it is set
+ * around the start, and there is no moment without it. */
 static int
 start_blocked(struct start *start, pthread_t *out)
 {
     pthread_attr_t attr;
-    sigset_t all, before;
+    const sigset_t blocked = to_be_blocked();
+    sigset_t before;
     int error = pthread_attr_init(&attr);
 
     if (error != 0) {
@@ -43,8 +59,7 @@ start_blocked(struct start *start, pthread_t *out)
     }
     error = pthread_attr_setstacksize(&attr, STACK_BYTES);
     if (error == 0) {
-        (void)sigfillset(&all);
-        (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+        (void)pthread_sigmask(SIG_SETMASK, &blocked, &before);
         error = pthread_create(out, &attr, thread_main, start);
         (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     }

@@ -21,7 +21,7 @@ enum sco_role {
 };
 
 /* Starts a thread with a name (15 characters at most) and a role, all signals
- * blocked, an 8 MiB stack.
+ * blocked but those of a crash, an 8 MiB stack.
  *
  * Ownership: the caller joins *out.
  * Errors:    SCO_NOMEM, SCO_INTERNAL. */

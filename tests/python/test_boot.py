@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from scorehost import boot
+from fakes import logged
+from scorehost import boot, stacks
 
 # A worker process whose link shows what it was given instead of serving.
 WORKER = """
@@ -397,10 +398,131 @@ def test_a_fault_of_our_own_is_not_tried_again(
     def broken(told: object) -> None:
         raise RuntimeError("ours")
 
-    monkeypatch.setattr(boot, "bring_up", broken)
+    monkeypatch.setattr(boot, "prepare", broken)
+    monkeypatch.setattr(stacks, "show", lambda all_threads: None)
     monkeypatch.setattr(logging.getLogger("gunicorn.error"), "propagate", True)
     with pytest.raises(SystemExit) as caught:
         boot.start({}, worker=False)
     assert caught.value.code == 3
     assert "Exception in worker process" in caplog.text
     assert "RuntimeError: ours" in caplog.text
+
+
+# Kind thread
+
+THREADS = """
+import sys
+sys.path[:] = ["", *{path!r}]
+import json
+from scorehost import boot
+threads = boot.Threads(json.loads(sys.argv[1]))
+made = [threads.scoring() for _ in range(3)]
+print("SHARED", threads.shared, len(set(map(id, made))))
+print("NAMES", *[scoring.run(data="").split(".")[0] for scoring in made])
+"""
+
+
+@pytest.mark.parametrize(
+    ("told", "shared", "names"),
+    [
+        ({}, "True 1", "entry_module entry_module entry_module"),
+        ({"worker_count": 1}, "True 1", "entry_module entry_module entry_module"),
+        ({"worker_count": 3, "share_module": True}, "True 1", "entry_module " * 3),
+        ({"worker_count": 3}, "False 3", "entry_module entry_module_2 entry_module_3"),
+    ],
+)
+def test_threads_share_the_module_or_have_copies(
+    worker: Worker, told: dict[str, object], shared: str, names: str
+) -> None:
+    path = worker.write("score.py", "def init(): print('init')\ndef run(data): return __name__\n")
+    done = subprocess.run(
+        [sys.executable, "-c", THREADS.format(path=sys.path), json.dumps(told)],
+        cwd=worker.root,
+        env={"AML_APP_ROOT": str(worker.root), "AZUREML_ENTRY_SCRIPT": str(path)},
+        capture_output=True, text=True, check=True,
+    )
+    assert f"SHARED {shared}\n" in done.stdout
+    assert f"NAMES {names}".strip() in done.stdout
+    assert done.stdout.count("azmlinfsrv.print - init") == (1 if shared == "True 1" else 3)
+    assert done.stdout.count("Initializing logger") == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "enabled", "warned"),
+    [("t", True, True), ("t", False, False), ("", True, False)],
+)
+def test_a_gil_that_came_back_is_told(
+    monkeypatch: pytest.MonkeyPatch, flags: str, enabled: bool, warned: bool
+) -> None:
+    monkeypatch.setattr(sys, "abiflags", flags)
+    monkeypatch.setattr(sys, "_is_gil_enabled", lambda: enabled, raising=False)
+    with logged() as lines:
+        boot.warn_of_gil()
+    assert ("its GIL is on" in "".join(lines)) is warned
+
+
+# Kind interpreter
+
+ISOLATED = """
+import sys
+sys.path[:] = ["", *{path!r}]
+import json, gc
+from importlib.machinery import BuiltinImporter
+create = BuiltinImporter.create_module
+def refuse(spec):
+    if spec.name == "faulthandler":
+        raise ImportError("module faulthandler does not support loading in subinterpreters")
+    return create(spec)
+BuiltinImporter.create_module = staticmethod(refuse)
+from scorehost import boot
+scoring = boot.start_isolated(json.loads(sys.argv[1]))
+print("ARGV", *sys.argv, "REFUSED", scoring.refusals, "FROZEN", gc.get_freeze_count() > 1000)
+"""
+
+
+def isolated(worker: Worker, source: str) -> subprocess.CompletedProcess[str]:
+    """A start as in an interpreter of its own that refuses faulthandler."""
+    path = worker.write("score.py", source)
+    env = {"AML_APP_ROOT": str(worker.root), "AZUREML_ENTRY_SCRIPT": str(path)}
+    return subprocess.run(
+        [sys.executable, "-c", ISOLATED.format(path=sys.path), '{"argv": ["one"]}'],
+        cwd=worker.root, env={**env, **worker.environ}, capture_output=True, text=True,
+        check=False,
+    )
+
+
+def test_an_isolated_start(worker: Worker) -> None:
+    worker.environ["AZUREML_DEBUG_PORT"] = "5678"
+    done = isolated(worker, SCRIPT)
+    assert done.returncode == 0, done.stderr
+    assert "ARGV one REFUSED [] FROZEN True" in done.stdout
+    assert "AZUREML_DEBUG_PORT is for --worker_kind process or thread" in done.stdout
+    assert "DEBUGGING" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import faulthandler\n",
+        "def init():\n import faulthandler\ndef run(data): pass\n",
+        "def init(): raise RuntimeError('fork not supported for isolated subinterpreters')\n"
+        "def run(data): pass\n",
+    ],
+)
+def test_a_script_that_is_refused_has_a_code_of_its_own(worker: Worker, source: str) -> None:
+    done = isolated(worker, source)
+    assert done.returncode == boot.BOOT_UNFIT
+    what = "os.fork()" if "fork" in source else "faulthandler"
+    assert "E [" in done.stdout and f"The script needs {what}, which cannot be had" in done.stdout
+    assert "use --worker_kind process, or auto" in done.stdout
+
+
+def test_a_script_that_does_without_is_loaded(worker: Worker) -> None:
+    done = isolated(worker, f"try: import faulthandler\nexcept ImportError: pass\n{SCRIPT}")
+    assert done.returncode == 0, done.stderr
+    assert "REFUSED [('faulthandler', 'module faulthandler does not" in done.stdout
+
+
+def test_a_script_that_is_broken_is_so_in_every_kind(worker: Worker) -> None:
+    assert isolated(worker, "def init(): 1/0\ndef run(data): pass\n").returncode == 3
+    assert isolated(worker, "import nothing_like_it\n").returncode == 3

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from fakes import get, load, logged, post, settings_for
 
-from scorehost import errors, hook, inputs, outputs, reply, script
+from scorehost import errors, hook, inputs, isolation, outputs, reply, script
 
 RAW = "from azureml_inference_server_http.api.aml_request import rawhttp\n"
 SCHEMA = """
@@ -489,3 +489,94 @@ print(json.dumps(sorted(set(sys.modules) - before)))
     new = {name.split(".")[0] for name in json.loads(done.stdout)}
     heavy = {"inspect", "dataclasses", "asyncio", "flask", "werkzeug", "numpy", "urllib"}
     assert not new & heavy
+
+
+# Copies, and what cannot be had
+
+
+def test_a_copy_is_a_module_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "x.py").write_text(
+        "from pathlib import Path\ncalls = []\ndef init(): pass\n"
+        "def run(data):\n calls.append(1)\n return [__name__, len(calls)]\n"
+    )
+    made = settings_for(tmp_path, entry=str(tmp_path / "x.py"))
+    copies = [script.load(made, number) for number in (0, 1, 2)]
+    assert [scoring.run(data="") for scoring in copies] == [
+        ["entry_module", 1], ["entry_module_2", 1], ["entry_module_3", 1]
+    ]
+
+
+def test_a_copy_of_main(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "main.py").write_text("def init(): pass\ndef run(data): return __name__\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    made = settings_for(tmp_path, entry="")
+    assert [script.load(made, number).run(data="") for number in (0, 1)] == ["main", "main_2"]
+
+
+FAULTY = """
+def run(data):
+    if data == "import": refuse()
+    if data == "swallow":
+        try: refuse()
+        except ImportError: pass
+    if data == "fork": raise RuntimeError("fork not supported for isolated subinterpreters")
+    if data == "pieces": return pieces()
+    if data == "timeout":
+        try: refuse()
+        except ImportError: raise Timeout from None
+    if data != "swallow": raise ValueError(data)
+def pieces():
+    refuse()
+    yield "x"
+"""
+
+
+@pytest.fixture
+def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> script.Scoring:
+    """A script whose imports are refused, as an interpreter of its own does it."""
+    found: list[isolation.Refusal] = []
+    monkeypatch.setattr(isolation, "refusals", found)
+
+    def refuse() -> None:
+        found.append(("some.module", "does not support loading in subinterpreters"))
+        raise ImportError("wrapped in other words")
+
+    scoring = load(tmp_path, FAULTY)
+    scoring.refusals = found
+    scoring.run.__globals__.update(refuse=refuse, Timeout=errors.ScoringTimeout)
+    return scoring
+
+
+@pytest.mark.parametrize("what", ["import", "fork", "pieces"])
+def test_a_refusal_is_answered_503(faulty: script.Scoring, what: str) -> None:
+    with logged() as lines:
+        status, headers, body, flags, _ = faulty.invoke(post(what.encode()))
+    assert (status, headers) == (503, [("Retry-After", "1")])
+    assert flags == reply.UNFIT | reply.NO_FAILED_HEADER
+    assert ("os.fork()" if what == "fork" else "some.module") in str(body)
+    assert len(lines) == 1 and "--worker_kind process" in lines[0]
+
+
+@pytest.mark.parametrize(("what", "status"), [("swallow", 200), ("other", 500), ("timeout", 500)])
+def test_what_is_no_refusal_is_answered_as_ever(
+    faulty: script.Scoring, what: str, status: int
+) -> None:
+    """Also after one that the script did without."""
+    assert faulty.invoke(post(b"swallow"))[0] == 200
+    made = faulty.invoke(post(what.encode()))
+    assert made[0] == status and not made[3] & reply.UNFIT
+
+
+def test_the_core_says_what_had_been_refused_before(faulty: script.Scoring) -> None:
+    faulty.invoke(post(b"swallow"))
+    assert faulty.refusals is not None and len(faulty.refusals) == 1
+    assert faulty.unfit(ImportError("x"), 0)[0] == 503
+    assert faulty.unfit(ImportError("x"), 1)[0] == 500
+    assert faulty.failed(ImportError("x"))[0] == 500
+
+
+def test_nothing_is_refused_in_a_process(tmp_path: Path) -> None:
+    scoring = load(tmp_path, FAULTY.replace("refuse()", "raise ImportError"))
+    assert scoring.refusals is None
+    for what in ("import", "fork"):
+        assert scoring.invoke(post(what.encode()))[0] == 500

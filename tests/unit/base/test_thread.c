@@ -12,7 +12,7 @@
 /* What a thread sees of itself. */
 struct seen {
     char name[32];
-    bool blocks_term, blocks_pipe;
+    bool blocks_term, blocks_pipe, blocks_crash;
 };
 
 static void
@@ -26,6 +26,7 @@ look(void *arg)
     (void)pthread_sigmask(SIG_SETMASK, NULL, &mask);
     seen->blocks_term = sigismember(&mask, SIGTERM) == 1;
     seen->blocks_pipe = sigismember(&mask, SIGPIPE) == 1;
+    seen->blocks_crash = sigismember(&mask, SIGSEGV) == 1;
 }
 
 static void
@@ -44,6 +45,7 @@ test_start(void **state)
     assert_string_equal(seen.name, "loop");
     assert_true(seen.blocks_term);
     assert_true(seen.blocks_pipe);
+    assert_false(seen.blocks_crash); /* it would end us unheard */
 
     /* The starter's own mask is as it was. */
     (void)pthread_sigmask(SIG_SETMASK, NULL, &mask);

@@ -54,6 +54,30 @@ drop_ends(void **state)
     return 0;
 }
 
+static void
+note_signal(int number)
+{
+    (void)number;
+}
+
+/* Whoever handles it already goes on doing so. */
+static void
+test_dumps_are_ignored_until_somebody_handles_them(void **state)
+{
+    struct sigaction action = { .sa_handler = SIG_DFL };
+
+    (void)state;
+    assert_int_equal(sigaction(SCO_DUMP_SIGNAL, &action, NULL), 0);
+    sco_child_ignore_dumps();
+    assert_int_equal(raise(SCO_DUMP_SIGNAL), 0);
+
+    action.sa_handler = note_signal;
+    assert_int_equal(sigaction(SCO_DUMP_SIGNAL, &action, NULL), 0);
+    sco_child_ignore_dumps();
+    assert_int_equal(sigaction(SCO_DUMP_SIGNAL, NULL, &action), 0);
+    assert_ptr_equal(action.sa_handler, note_signal);
+}
+
 static size_t
 open_descriptors(void)
 {
@@ -297,6 +321,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_dumps_are_ignored_until_somebody_handles_them),
         WITH_ENDS(test_the_boot_text_arrives),
         WITH_ENDS(test_the_memory_is_shared),
         WITH_ENDS(test_it_asks_to_end_with_its_parent),
