@@ -175,6 +175,7 @@ isolated_unload(void *arg)
 }
 
 static const struct sco_runner isolated_functions = {
+    .leaks = PY_VERSION_HEX < 0x030E0000,
     .load = isolated_load,
     .enter = isolated_enter,
     .leave = isolated_leave,

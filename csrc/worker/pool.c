@@ -10,9 +10,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* The exit code with which a worker says that its script cannot be loaded. */
-enum { BOOT_FAILED = 3 };
-
 static void fill(struct sco_pool *pool);
 
 /* How many of its own workers the pool lacks. */
@@ -129,6 +126,9 @@ count_lost(struct sco_pool *pool, const struct sco_worker *worker)
     char why[64];
 
     pool->lost++;
+    if (pool->stopping && !worker->was_ready) {
+        return; /* the end did not wait for its init() */
+    }
     sco_log(SCO_EVENT_WORKER_LOST,
             "worker %u is stuck in run() and is left behind; %zu of %zu "
             "max_lost_workers",
@@ -176,8 +176,10 @@ pool_gone(void *arg, struct sco_worker *worker,
     struct sco_pool *pool = arg;
     bool is_regular = !worker->asked_to_leave && !worker->is_guest &&
                       worker != pool->newcomer;
+    /* One of a kind that the script has just moved away from does not count. */
     bool boot_failed = is_regular && !pool->ever_ready && end->signal == 0 &&
-                       end->exit_code == BOOT_FAILED;
+                       end->exit_code == SCO_WORKER_BOOT_FAILED &&
+                       worker->ops == pool->kind.ops;
 
     pool->count--;
     pool->guests -= worker->is_guest;
@@ -475,6 +477,9 @@ sco_pool_stop(struct sco_pool *pool)
     }
     while ((worker = sco_pool_next(pool, worker)) != NULL) {
         sco_worker_leave(worker);
+        if (worker->state == SCO_WORKER_STARTING && !worker->killed) {
+            sco_worker_kill(worker);
+        }
     }
 }
 

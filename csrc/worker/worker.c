@@ -80,15 +80,6 @@ oldest_held(const struct sco_worker *worker)
                          : SCO_LIST_ENTRY(first, struct sco_request, link);
 }
 
-/* What lost workers had in hand, and they themselves: their threads may come
- * back to both, so neither is ever freed. Thread: the loop's. */
-static struct {
-    struct sco_list requests, workers;
-} left = {
-    .requests = { &left.requests, &left.requests },
-    .workers = { &left.workers, &left.workers },
-};
-
 static bool
 is_ready(const struct sco_worker *worker)
 {
@@ -627,11 +618,7 @@ settle_held(struct sco_worker *worker, const char *how)
         sco_request_fail(req, SCO_WORKER_LOST, how, worker->pid);
         worker->served++; /* the request may be the cause: not a bad start */
         let_go(worker, req);
-        if (worker->lost) {
-            sco_list_push(&left.requests, &req->link);
-        } else {
-            sco_request_unref(req);
-        }
+        sco_request_unref(req);
     }
 }
 
@@ -657,13 +644,9 @@ sco_worker_gone(struct sco_worker *worker, const struct sco_worker_end *end)
 {
     char how[512];
 
-    if (worker->state == SCO_WORKER_GONE) {
-        return;
-    }
     while (sco_worker_poll(worker)) {
     }
     describe_end(worker, end, how, sizeof(how));
-    worker->lost = end->lost;
     become(worker, SCO_WORKER_GONE, worker->killed);
     sco_loop_timer_clear(worker->setup->loop, &worker->limit);
     settle_held(worker, how);
@@ -679,10 +662,6 @@ sco_worker_destroy(struct sco_worker *worker)
     SCO_CHECK(worker->state == SCO_WORKER_GONE, "a worker still runs");
     sco_loop_timer_clear(worker->setup->loop, &worker->limit);
     sco_list_remove(&worker->link);
-    if (worker->lost) {
-        sco_list_push(&left.workers, &worker->link);
-        return;
-    }
     worker->ops->finish(worker);
     sco_lane_unref(worker->lane);
     free(worker);

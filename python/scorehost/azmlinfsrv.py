@@ -99,6 +99,7 @@ def _serve(given: Mapping[str, object], path: str, file: Mapping[str, object]) -
         "path0": sys.path[0],
         "worker_count": told["worker_count"],
         "share_module": keys.get("share_module", False),
+        "auto": keys.get("worker_kind", "auto") == "auto",
     }
     sys.stdout.flush()  # a probe may take a while
     choice = hostconfig.worker_kind(keys, worker, boot)

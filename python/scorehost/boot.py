@@ -348,8 +348,9 @@ def warn_of_gil() -> None:
 def start_isolated(boot: Mapping[str, object]) -> Scoring:
     """Brings a worker up in an interpreter of its own, one of several here.
 
-    Nothing that belongs to the process is touched. SystemExit as of start(),
-    or with the code 4 when the script needs what such an interpreter refuses.
+    Nothing that belongs to the process is touched. SystemExit as of start();
+    its code is 4 when the script needs what such an interpreter refuses and
+    nobody has asked for one (`boot` has "auto").
     """
     import gc
 
@@ -365,8 +366,12 @@ def start_isolated(boot: Mapping[str, object]) -> Scoring:
         if not found:
             raise
         isolation.mark_unfit(conf.script_path, found)
-        _fail(f"{isolation.sentence(found)}: use --worker_kind process, or auto")
-        raise SystemExit(BOOT_UNFIT) from None
+        if boot.get("auto"):
+            _fail(f"{isolation.sentence(found)}", level=logging.WARNING)
+            raise SystemExit(BOOT_UNFIT) from None
+        raise _fail(
+            f"{isolation.sentence(found)}: use --worker_kind process, or auto"
+        ) from None
     scoring.refusals = isolation.refusals
     # What is there now stays; no collection need look at it again.
     gc.collect()

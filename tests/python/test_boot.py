@@ -480,12 +480,15 @@ print("ARGV", *sys.argv, "REFUSED", scoring.refusals, "FROZEN", gc.get_freeze_co
 """
 
 
-def isolated(worker: Worker, source: str) -> subprocess.CompletedProcess[str]:
+def isolated(
+    worker: Worker, source: str, auto: bool = False
+) -> subprocess.CompletedProcess[str]:
     """A start as in an interpreter of its own that refuses faulthandler."""
+    told = {"argv": ["one"], "auto": auto}
     path = worker.write("score.py", source)
     env = {"AML_APP_ROOT": str(worker.root), "AZUREML_ENTRY_SCRIPT": str(path)}
     return subprocess.run(
-        [sys.executable, "-c", ISOLATED.format(path=sys.path), '{"argv": ["one"]}'],
+        [sys.executable, "-c", ISOLATED.format(path=sys.path), json.dumps(told)],
         cwd=worker.root, env={**env, **worker.environ}, capture_output=True, text=True,
         check=False,
     )
@@ -509,12 +512,14 @@ def test_an_isolated_start(worker: Worker) -> None:
         "def run(data): pass\n",
     ],
 )
-def test_a_script_that_is_refused_has_a_code_of_its_own(worker: Worker, source: str) -> None:
-    done = isolated(worker, source)
-    assert done.returncode == boot.BOOT_UNFIT
-    what = "os.fork()" if "fork" in source else "faulthandler"
-    assert "E [" in done.stdout and f"The script needs {what}, which cannot be had" in done.stdout
-    assert "use --worker_kind process, or auto" in done.stdout
+def test_a_script_that_is_refused_may_be_had_in_another_kind(worker: Worker, source: str) -> None:
+    """Nobody asked for this kind, or somebody did and is told what to ask for."""
+    for auto, code in ((True, boot.BOOT_UNFIT), (False, boot.BOOT_FAILED)):
+        done = isolated(worker, source, auto)
+        assert done.returncode == code
+        what = "os.fork()" if "fork" in source else "faulthandler"
+        assert f"The script needs {what}, which cannot be had" in done.stdout
+        assert ("use --worker_kind process, or auto" in done.stdout) is not auto
 
 
 def test_a_script_that_does_without_is_loaded(worker: Worker) -> None:

@@ -93,7 +93,8 @@ begin(const char *script, struct sco_error *err)
 {
     PyObject *core = PyInit__core(); /* a definition: borrowed */
     PyTypeObject *type = embedded_call_type();
-    PyObject *boot = PyUnicode_FromString("{\"argv\": [\"one\", \"two\"]}");
+    PyObject *boot =
+        PyUnicode_FromString("{\"argv\": [\"one\", \"two\"], \"auto\": true}");
 
     assert_non_null(boot);
     write_script(script);

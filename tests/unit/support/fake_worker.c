@@ -12,10 +12,46 @@ fake_of(struct sco_worker *worker)
 }
 
 static void
+leave_behind(struct fake_worker *fake)
+{
+    struct fake_left *left = &fake_crew.left[fake_crew.left_count++];
+    struct sco_list *link = fake->base.held.next;
+
+    *left = (struct fake_left){ .child = fake->child,
+                                .lane = sco_lane_ref(fake->base.lane) };
+    fake->child = NULL;
+    for (; link != &fake->base.held; link = link->next) {
+        struct sco_request *req =
+            SCO_LIST_ENTRY(link, struct sco_request, link);
+
+        if (sco_arena_started_ns(req->arena, req->slot) != 0) {
+            left->requests[left->request_count++] = sco_request_ref(req);
+        }
+    }
+}
+
+void
+fake_come_back(void)
+{
+    while (fake_crew.left_count > 0) {
+        struct fake_left *left = &fake_crew.left[--fake_crew.left_count];
+
+        for (size_t i = 0; i < left->request_count; i++) {
+            sco_request_unref(left->requests[i]);
+        }
+        sco_child_destroy(left->child);
+        sco_lane_unref(left->lane);
+    }
+}
+
+static void
 on_ended(void *arg)
 {
     struct fake_worker *fake = arg;
 
+    if (fake->end.lost) {
+        leave_behind(fake);
+    }
     sco_worker_gone(&fake->base, &fake->end);
 }
 
@@ -148,10 +184,10 @@ fake_reply(struct fake_worker *fake, const char *body)
 }
 
 static void
-reply(struct fake_worker *fake, const struct sco_reply_head *head,
+reply(struct sco_child *child, const struct sco_reply_head *head,
       const char *body)
 {
-    struct sco_sink *sink = sco_child_sink(fake->child);
+    struct sco_sink *sink = sco_child_sink(child);
 
     sink->ops->reply(sink, head, (struct sco_slice){ NULL, 0 },
                      sco_slice_of(body));
@@ -164,7 +200,15 @@ fake_reply_after(struct fake_worker *fake, const char *body, uint64_t run_ns)
                                          .run_ns = run_ns,
                                          .stream_bytes = -1 };
 
-    reply(fake, &head, body);
+    reply(fake->child, &head, body);
+}
+
+void
+fake_reply_late(const struct fake_left *left, const char *body)
+{
+    const struct sco_reply_head head = { .status = 200, .stream_bytes = -1 };
+
+    reply(left->child, &head, body);
 }
 
 void
@@ -174,7 +218,7 @@ fake_reply_unfit(struct fake_worker *fake)
                                          .flags = SCO_REPLY_UNFIT,
                                          .stream_bytes = -1 };
 
-    reply(fake, &head, "unfit");
+    reply(fake->child, &head, "unfit");
 }
 
 void

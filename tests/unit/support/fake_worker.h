@@ -28,12 +28,22 @@ struct fake_worker {
     bool is_stubborn; /* it survives a kill */
 };
 
+/* What a lost one leaves behind, as the threads of the real kinds do. */
+struct fake_left {
+    struct sco_child *child;
+    struct sco_lane *lane;
+    struct sco_request *requests[4]; /* that it had started */
+    size_t request_count;
+};
+
 /* All that were started since fake_crew_reset(), also the gone ones, whose
  * places are NULL. */
 struct fake_crew {
     struct fake_worker *members[FAKE_CREW_MAX];
     size_t count;
     size_t failing_starts; /* so many starts fail from now on */
+    struct fake_left left[FAKE_CREW_MAX];
+    size_t left_count;
     unsigned interrupts, dumps, kills;
 };
 
@@ -65,6 +75,12 @@ void fake_reply(struct fake_worker *fake, const char *body);
 /* The same after so much time inside run(). */
 void fake_reply_after(struct fake_worker *fake, const char *body,
                       uint64_t run_ns);
+
+/* Has a lost one reply to the request in hand after all. */
+void fake_reply_late(const struct fake_left *left, const char *body);
+
+/* Has all lost ones come back: what they left behind goes. */
+void fake_come_back(void);
 
 /* Replies that the script does not fit this kind of worker. */
 void fake_reply_unfit(struct fake_worker *fake);

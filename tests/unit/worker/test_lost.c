@@ -31,6 +31,7 @@ drop(void **state)
         }
         sco_pool_stop(pool);
     }
+    fake_come_back();
     return one_pool_drop(state);
 }
 
@@ -95,19 +96,16 @@ static void
 test_a_thread_that_comes_back_harms_nobody(void **state)
 {
     struct sco_request *stuck, *other;
-    struct fake_worker *lost;
     struct heard heard;
 
     (void)state;
     one_pool_fill(1);
     stuck = begin(0, "stuck", NULL);
-    lost = one_pool_member(0);
     lose(0);
     one_pool_make_ready(1);
     other = begin(1, "other", &heard);
     assert_true(other->slot.offset != stuck->slot.offset);
-    fake_reply(lost, "late, into the slot that is its own");
-    sco_loop_post(one_pool.turner.loop, &lost->ended);
+    fake_reply_late(&fake_crew.left[0], "late, into the slot that is its own");
     turner_turn(&one_pool.turner);
     assert_int_equal(pool->lost, 1);
     assert_int_equal(pool->count, 1);

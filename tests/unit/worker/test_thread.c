@@ -415,6 +415,9 @@ test_one_that_is_still_coming_in_is_left_behind(void **state)
     start_worker();
     wait_for_held(1);
     sco_worker_leave(worker);
+    turner_turn(&turner);
+    assert_false(is_gone); /* it may take its time for that */
+    sco_worker_kill(worker);
     assert_true(turner_until(&turner, has_gone, NULL));
     assert_true(last_end.lost);
     c_runner_open();
