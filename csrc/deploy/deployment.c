@@ -649,7 +649,7 @@ sco_deployment_destroy(struct sco_deployment *deployment)
     }
     sco_loop_timer_clear(deployment->setup.loop, &deployment->trim);
     sco_scaler_finish(&deployment->scaler);
-    if (deployment->pool.lost == 0) {
+    if (sco_thread_left_behind() == 0) {
         sco_arena_destroy(deployment->arena);
     }
     sco_text_finish(&deployment->documents);

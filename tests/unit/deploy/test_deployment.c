@@ -99,6 +99,7 @@ stop(void **state)
     }
     assert_int_equal(empty, 1);
     assert_int_equal(sco_deployment_busy(deployment), 0);
+    fake_come_back();
     sco_deployment_destroy(deployment);
     sco_deployment_destroy(NULL);
     turner_finish(&turner);

@@ -100,6 +100,7 @@ one_pool_drop(void **state)
     SCO_CHECK(one_pool.pool.count == 0, "a worker is left");
     SCO_CHECK(one_pool.pool.tally.ready == 0, "the tally of the ready");
     SCO_CHECK(one_pool.pool.tally.held == 0, "the tally of the held");
+    fake_come_back();
     sco_arena_destroy(one_pool.arena);
     turner_finish(&one_pool.turner);
     return 0;

@@ -31,7 +31,6 @@ drop(void **state)
         }
         sco_pool_stop(pool);
     }
-    fake_come_back();
     return one_pool_drop(state);
 }
 

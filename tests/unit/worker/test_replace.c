@@ -286,6 +286,36 @@ test_a_change_takes_back_what_was_given_ahead(void **state)
     assert_true(stays(0));
 }
 
+/* Their script cannot be loaded where they are; it is not broken for that. */
+static void
+test_a_change_before_any_is_ready_is_no_failed_boot(void **state)
+{
+    (void)state;
+    pool->kind.ops = &fake_inside_kind;
+    sco_pool_resize(pool, 2);
+    sco_pool_change_kind(pool, &fake_worker_kind, &one_pool.setup);
+    one_pool_end(0, SCO_WORKER_BOOT_FAILED, 0);
+    one_pool_end(1, SCO_WORKER_BOOT_FAILED, 0);
+    assert_int_equal(one_pool.boot_failed, 0);
+    one_pool_make_ready(2);
+    assert_int_equal(sco_pool_ready_count(pool), 1);
+    assert_null(pool->former.ops);
+}
+
+/* And if it is broken there too, that is told. */
+static void
+test_a_change_that_fails_at_once_is_a_failed_boot_in_the_end(void **state)
+{
+    (void)state;
+    pool->kind.ops = &fake_inside_kind;
+    sco_pool_resize(pool, 1);
+    sco_pool_change_kind(pool, &fake_worker_kind, &one_pool.setup);
+    one_pool_end(1, SCO_WORKER_BOOT_FAILED, 0);
+    assert_int_equal(one_pool.boot_failed, 0);
+    one_pool_end(0, SCO_WORKER_BOOT_FAILED, 0);
+    assert_int_equal(one_pool.boot_failed, 1);
+}
+
 static void
 test_a_change_that_fails_is_taken_back(void **state)
 {
@@ -524,6 +554,9 @@ main(void)
         WITH_POOL(test_a_newcomer_inside_the_host_is_let_finish_loading),
         WITH_POOL(test_a_change_of_kind_lets_all_go_when_one_is_ready),
         WITH_POOL(test_a_change_takes_back_what_was_given_ahead),
+        WITH_POOL(test_a_change_before_any_is_ready_is_no_failed_boot),
+        WITH_POOL(
+            test_a_change_that_fails_at_once_is_a_failed_boot_in_the_end),
         WITH_POOL(test_a_change_that_fails_is_taken_back),
         WITH_POOL(test_a_reload_during_a_change_has_both),
         WITH_POOL(test_worn_workers_are_replaced_one_at_a_time),
