@@ -431,7 +431,7 @@ def test_host_and_core_agree_on_keys_and_bounds() -> None:
     environ = {"WORKER_COUNT": "1", "SERVER_PORT": "1"}
     told = hostconfig.config(environ, {}, settings.Settings(), False)
     mine = [flag for flag in FLAGS if flag.env and flag.name not in NOT_FOR_C]
-    assert set(told) | {flag.name for flag in mine} | {"watch"} == set(bounds)
+    assert set(told) | {flag.name for flag in mine} == set(bounds)
     assert bounds["worker_count"][2] == hostconfig.MAX_WORKERS
     for flag in mine:
         kind, least, most = bounds[flag.name]
