@@ -520,7 +520,9 @@ test_a_guest_is_given_work_and_not_replaced(void **state)
     one_pool_serve(1);
     assert_int_equal(fake_crew.count, 2);
     sco_pool_resize(pool, 1);
+    assert_true(stays(1));
     sco_pool_reload(pool);
+    assert_true(one_pool_leaves(1)); /* it comes again, with the new script */
     one_pool_make_ready(2);
     assert_true(one_pool_leaves(0));
     one_pool_end(0, 0, 0);
