@@ -176,7 +176,7 @@ pool_gone(void *arg, struct sco_worker *worker,
     struct sco_pool *pool = arg;
     bool is_regular = !worker->asked_to_leave && !worker->is_guest &&
                       worker != pool->newcomer;
-    /* One of a kind that the script has just moved away from does not count. */
+    /* One of a kind that the script just moved away from does not count. */
     bool boot_failed = is_regular && !pool->ever_ready && end->signal == 0 &&
                        end->exit_code == SCO_WORKER_BOOT_FAILED &&
                        worker->ops == pool->kind.ops;
@@ -357,13 +357,11 @@ sco_pool_health(const struct sco_pool *pool)
     if (pool->is_open && pool->wanted == 0 && pool->count == 0) {
         return SCO_POOL_EMPTY;
     }
-    if (!pool->ever_ready) {
-        return SCO_POOL_STARTING;
-    }
+    /* Also where none was ever ready: waiting would be for nothing. */
     if (pool->failures >= 2 && sco_pool_ready_count(pool) == 0) {
         return SCO_POOL_FAILING;
     }
-    return SCO_POOL_SERVING;
+    return pool->ever_ready ? SCO_POOL_SERVING : SCO_POOL_STARTING;
 }
 
 struct sco_worker *

@@ -17,23 +17,6 @@
  * the loop from the others. */
 enum { REPLIES_PER_TURN = 256 };
 
-const struct sco_worker_ops *
-sco_worker_kind(struct sco_slice name)
-{
-    static const struct sco_worker_ops *const kinds[] = {
-        &sco_process_worker,
-        &sco_interpreter_worker,
-        &sco_thread_worker,
-    };
-
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        if (sco_slice_equal(name, sco_slice_of(kinds[i]->name))) {
-            return kinds[i];
-        }
-    }
-    return NULL;
-}
-
 const char *
 sco_worker_signal_name(int number)
 {

@@ -175,9 +175,6 @@ extern const struct sco_worker_ops sco_remote_worker;
 extern const struct sco_worker_ops sco_interpreter_worker;
 extern const struct sco_worker_ops sco_thread_worker;
 
-/* The kind of this name, or NULL. */
-const struct sco_worker_ops *sco_worker_kind(struct sco_slice name);
-
 /* "SIGSEGV" for 11; "SIG?" for what has no name. Thread: any. */
 const char *sco_worker_signal_name(int number);
 

@@ -404,14 +404,9 @@ test_what_cannot_be_started_is_reported(void **state)
 }
 
 static void
-test_kinds_have_names(void **state)
+test_signals_have_names(void **state)
 {
     (void)state;
-    assert_ptr_equal(sco_worker_kind(SCO_SLICE("process")),
-                     &sco_process_worker);
-    assert_ptr_equal(sco_worker_kind(SCO_SLICE("thread")), &sco_thread_worker);
-    assert_null(sco_worker_kind(SCO_SLICE("")));
-    assert_null(sco_worker_kind(SCO_SLICE("Process")));
     assert_string_equal(sco_worker_signal_name(SIGXCPU), "SIGXCPU");
     assert_string_equal(sco_worker_signal_name(0), "SIG?");
 }
@@ -439,7 +434,7 @@ main(void)
         WITH_WORKER(test_leaving_it_does_what_it_holds),
         WITH_WORKER(test_one_that_starts_is_killed_when_it_should_leave),
         WITH_WORKER(test_what_cannot_be_started_is_reported),
-        cmocka_unit_test(test_kinds_have_names),
+        cmocka_unit_test(test_signals_have_names),
     };
 
     return cmocka_run_group_tests_name("worker", tests, NULL, NULL);
