@@ -84,7 +84,8 @@ def remember_unfit(script_path: str, modules: list[str]) -> None:
     For a worker in which an import was refused long after the start.
     """
     files = [*siblings(script_path), *_packages(modules)]
-    remember(script_path, Verdict(False, refusal(modules), met=True), files)
+    reason = f"{refusal(modules)}, as one of its workers met"
+    remember(script_path, Verdict(False, reason, met=True), files)
 
 
 def refusal(modules: list[str]) -> str:

@@ -184,12 +184,26 @@ def test_main_py_stands_for_no_entry_script(
 
 def test_what_a_worker_met_counts_more_than_a_probe(place: Place) -> None:
     """A lazy import: no probe sees it."""
-    verdicts.remember_unfit(str(place.script), ["numpy"])
+    kinds.remember_unfit(str(place.script), ["numpy"])
     for probed in (None, Report()):
         choice = kinds.choose({}, place.settings, BOOT, (3, 14), probed)
         assert choice.kind == "process"
-        assert choice.reason == "numpy does not load in subinterpreters"
+        assert choice.reason.startswith("numpy does not load in subinterpreters, as one of its")
     assert place.probes == 0
+
+
+def test_a_worker_of_main_py_may_meet_something_too(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without an entry script its path is empty."""
+    monkeypatch.chdir(place.script.parent)
+    kinds.remember_unfit("", ["numpy"])  # there is no main.py: nothing to mark
+    place.settings.entry_script = ""
+    (place.script.parent / "main.py").write_text("")
+    kinds.remember_unfit("", ["os.fork()"])
+    choice = place.choose()
+    assert (choice.kind, place.probes) == ("process", 0)
+    assert choice.reason.startswith("os.fork() cannot be had in subinterpreters")
 
 
 def test_a_fresh_probe_counts_more_than_what_is_remembered(place: Place) -> None:
