@@ -102,10 +102,11 @@ def _serve(given: Mapping[str, object], path: str, file: Mapping[str, object]) -
         "auto": keys.get("worker_kind", "auto") == "auto",
     }
     sys.stdout.flush()  # a probe may take a while
-    choice = hostconfig.worker_kind(keys, worker, boot)
+    count = hostconfig.worker_count(os.environ, keys)
+    choice = hostconfig.worker_kind(keys, worker, boot, count)
     told["worker_kind"] = choice.kind
     if choice.is_news:
-        banner.log("I", choice.line(hostconfig.worker_count(os.environ)))
+        banner.log("I", choice.line(count))
     sys.stdout.flush()
 
     from scorehost import _core

@@ -200,9 +200,14 @@ def listeners(environ: Mapping[str, str], keys: Mapping[str, object]) -> list[st
 
 
 def worker_kind(
-    keys: Mapping[str, object], settings: Settings, boot: Mapping[str, object]
+    keys: Mapping[str, object], settings: Settings, boot: Mapping[str, object], count: int
 ) -> kinds.Choice:
-    """The kind of worker that was asked for, or that fits; a new script is probed."""
+    """The kind of worker that was asked for, or that fits; a new script is probed.
+
+    Without workers of our own nothing has to be found out.
+    """
+    if not count and keys.get("worker_kind", kinds.AUTO) == kinds.AUTO:
+        return kinds.Choice(kinds.PROCESS, "all workers are remote", is_news=False)
     return kinds.choose(keys, settings, boot)
 
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from scorehost import kinds, probe, verdicts
+from scorehost import hostconfig, kinds, probe, verdicts
 from scorehost.kinds import Choice
 from scorehost.probe import Report
 from scorehost.settings import Settings
@@ -90,6 +90,15 @@ def test_what_needs_processes(place: Place, keys: dict[str, object]) -> None:
 @pytest.mark.parametrize("keys", [{"worker_preload": False}, {"gpu_workers": ""}])
 def test_what_was_switched_off_needs_nothing(place: Place, keys: dict[str, object]) -> None:
     assert place.choose(**keys).kind == "interpreter"
+
+
+def test_a_host_whose_workers_are_all_remote(place: Place) -> None:
+    """What a kind of its own would be is no matter, so nothing is probed."""
+    for keys in ({}, {"worker_kind": "auto"}):
+        choice = hostconfig.worker_kind(keys, place.settings, BOOT, 0)
+        assert (choice.kind, choice.is_news, place.probes) == ("process", False, 0)
+    asked = hostconfig.worker_kind({"worker_kind": "thread"}, place.settings, BOOT, 0)
+    assert asked.kind == "thread"
 
 
 def test_a_debugger_needs_a_process(place: Place) -> None:
