@@ -34,6 +34,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct sco_gpus;
 struct sco_remote;
 struct sco_runner;
 struct sco_worker;
@@ -102,6 +103,7 @@ struct sco_worker_setup {
     const struct sco_runner *runner; /* kinds thread and interpreter */
     struct sco_seat *seat; /* kind thread with one worker: the main thread */
     struct sco_remote *remote; /* kind remote: where workers come to */
+    struct sco_gpus *gpus;     /* kind process: which each sees; or NULL */
     uint64_t limit_ns;         /* of one run(); 0: none */
     uint64_t stream_limit_ns;  /* of silence in a stream; 0: none */
     uint32_t timeout_ms;       /* `limit_ns` for the script's log lines */

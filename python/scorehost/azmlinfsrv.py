@@ -70,7 +70,7 @@ def _prepare(given: Mapping[str, object]) -> tuple[str, dict[str, object]]:
     file = _read_file(path)
     if root_is_ours:
         hostconfig.set_app_root(environ, file)
-    hostconfig.set_ports(environ, given)
+    hostconfig.set_ports(environ, given, file)
     hostconfig.set_names(environ, given)
     verdict = hostconfig.set_insights(environ, given, file)
     lines = banner.model_lines(environ) + banner.insights_lines(verdict)
@@ -105,7 +105,7 @@ def _serve(given: Mapping[str, object], path: str, file: Mapping[str, object]) -
     choice = hostconfig.worker_kind(keys, worker, boot)
     told["worker_kind"] = choice.kind
     if choice.is_news:
-        banner.log("I", choice.line(hostconfig.worker_count(os.environ)))
+        banner.log("I", choice.line(hostconfig.worker_count(os.environ, keys)))
     sys.stdout.flush()
 
     from scorehost import _core
