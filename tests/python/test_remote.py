@@ -42,7 +42,10 @@ def test_flags_are_read_in_both_forms() -> None:
         ([*NEEDED, "--restart", "maybe"], "--restart is on or off"),
         ([*NEEDED, "--key_file", "x"], "--key_file and --server_key go together"),
         ([*NEEDED, "--server_key", "x"], "--key_file and --server_key go together"),
-        ([*NEEDED, "--key_file", "/no/such", "--server_key", "x"], "--key_file: there is no file /no/such"),
+        (
+            [*NEEDED, "--key_file", "/no/such", "--server_key", "x"],
+            "--key_file: there is no file /no/such",
+        ),
     ],
 )
 def test_a_mistake_is_named(
