@@ -69,8 +69,7 @@ struct sco_worker_boss {
     void *arg;
     struct sco_worker_tally *tally; /* kept up by its workers; or NULL */
 
-    /* init() is done. `documents` is a field block that holds during the
-     * call. */
+    /* init() is done. `documents` is a field block; it holds meanwhile. */
     void (*on_ready)(void *arg, struct sco_worker *worker,
                      struct sco_slice documents);
 
@@ -92,8 +91,7 @@ struct sco_worker_boss {
                     const struct sco_worker_end *end);
 };
 
-/* What all workers of a deployment are started with; constant, and it must
- * outlive them. */
+/* What workers are started with; constant, and it must outlive them. */
 struct sco_worker_setup {
     struct sco_loop *loop;
     struct sco_arena *arena;
