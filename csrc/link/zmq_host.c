@@ -645,11 +645,13 @@ sco_zmq_host_create(const struct sco_zmq_host_setup *setup,
 static void
 free_peers(struct sco_list *peers)
 {
-    struct sco_list *link;
+    struct sco_list *link = peers->next;
 
-    while ((link = sco_list_first(peers)) != NULL) {
-        sco_list_remove(link);
+    while (link != peers) {
+        struct sco_list *next = link->next;
+
         free_peer(peer_at(link));
+        link = next;
     }
 }
 
@@ -669,6 +671,7 @@ sco_zmq_host_destroy(struct sco_zmq_host *host)
     sco_zmq_close(host->zmq);
     sco_keyring_close(host->ring);
     free_peers(&host->peers);
+    free_peers(&host->ended);
     free_peers(&host->locked.gone);
     pthread_mutex_destroy(&host->locked.mutex);
     if (host->wake_fd >= 0) {
