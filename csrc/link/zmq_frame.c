@@ -71,9 +71,7 @@ cut(size_t len)
 static void
 walk_text(struct codec *codec, struct sco_slice *text)
 {
-    uint32_t len =
-        (uint32_t)(text->len < SCO_FRAME_TEXT_MAX ? text->len
-                                                  : SCO_FRAME_TEXT_MAX);
+    uint32_t len = text->data != NULL ? cut(text->len) : 0;
 
     walk_u16(codec, &len);
     if (codec->out == NULL) {
