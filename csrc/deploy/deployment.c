@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "deploy/scaler.h"
 #include "link/head.h"
+#include "worker/gpus.h"
 #include "worker/remote.h"
 #include "worker/spawn.h"
 
@@ -482,6 +483,21 @@ make_scaler(struct sco_deployment *deployment)
     sco_scaler_init(&deployment->scaler);
 }
 
+/* The GPUs, and the workers beside them that have none. */
+static void
+place_gpus(struct sco_deployment *deployment)
+{
+    const struct sco_deployment_setup *setup = &deployment->setup;
+    size_t without = setup->workers > setup->gpu_count
+                         ? setup->workers - setup->gpu_count
+                         : 0;
+
+    if (setup->gpu_count > 0) {
+        deployment->worker_setup.gpus =
+            sco_gpus_create(setup->gpus, setup->gpu_count, without);
+    }
+}
+
 /* A remote worker has come. */
 static void
 on_came(void *arg)
@@ -568,6 +584,7 @@ sco_deployment_create(const struct sco_deployment_setup *setup,
         deployment->doorbell.fd = -1;
         goto fail;
     }
+    place_gpus(deployment);
     status = open_remote(deployment, err);
     if (status != SCO_OK) {
         goto fail;
@@ -644,6 +661,7 @@ sco_deployment_destroy(struct sco_deployment *deployment)
     }
     refuse_waiting(deployment);
     sco_remote_destroy(deployment->remote);
+    sco_gpus_destroy(deployment->worker_setup.gpus);
     if (deployment->doorbell.fd >= 0) {
         sco_loop_remove(deployment->setup.loop, &deployment->doorbell);
     }

@@ -46,9 +46,11 @@ struct sco_deployment_setup {
     size_t workers;     /* at the start; 0: only those that come */
     size_t workers_min; /* autoscaling stays within these; 0: `workers` */
     size_t workers_max;
-    size_t lost_max;           /* stuck workers that are left behind */
-    uint64_t limit_ns;         /* of one run(); 0: none */
-    uint64_t stream_limit_ns;  /* of silence in a stream; 0: none */
+    size_t lost_max;          /* stuck workers that are left behind */
+    uint64_t limit_ns;        /* of one run(); 0: none */
+    uint64_t stream_limit_ns; /* of silence in a stream; 0: none */
+    char *const *gpus;        /* each for a worker process of its own */
+    size_t gpu_count;
     const char *remote_listen; /* where those come to; NULL or "": nowhere */
     const char *remote_keys;   /* the folder of their keys; NULL or "": none */
     uint32_t timeout_ms;

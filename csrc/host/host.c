@@ -273,6 +273,8 @@ make_deployment(struct host *host, struct sco_error *err)
         .workers_min = config->worker_min,
         .workers_max = config->worker_max,
         .lost_max = config->max_lost_workers,
+        .gpus = config->gpu_workers.items,
+        .gpu_count = config->gpu_workers.count,
         .remote_listen = config->remote_listen,
         .remote_keys = config->remote_keys,
         .limit_ns = limit_ms * SCO_NS_PER_MS,

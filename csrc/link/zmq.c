@@ -66,7 +66,8 @@ enum {
     X(zmq_version)        \
     X(zmq_z85_encode)
 
-#define X(name) __typeof__(&name) name;
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): it names a member. */
+#define X(name) __typeof__(&(name)) name;
 static struct {
     FUNCTIONS(X)
 } lib;

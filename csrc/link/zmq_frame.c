@@ -62,17 +62,21 @@ walk_u64(struct codec *codec, uint64_t *number)
     }
 }
 
+static uint32_t
+cut(size_t len)
+{
+    return len < SCO_FRAME_TEXT_MAX ? (uint32_t)len : SCO_FRAME_TEXT_MAX;
+}
+
 static void
 walk_text(struct codec *codec, struct sco_slice *text)
 {
-    uint32_t len =
-        (uint32_t)(text->len < SCO_FRAME_TEXT_MAX ? text->len
-                                                  : SCO_FRAME_TEXT_MAX);
+    uint32_t len = text->data != NULL ? cut(text->len) : 0;
 
     walk_u16(codec, &len);
     if (codec->out == NULL) {
         *text = sco_read_slice(&codec->in, len);
-    } else if (len > 0) {
+    } else if (text->data != NULL) {
         memcpy(codec->out + codec->written, text->data, len);
         codec->written += len;
     }

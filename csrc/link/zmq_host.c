@@ -13,8 +13,9 @@
  * The thread sleeps in one place. What wakes it are the sockets and an
  * eventfd, which lanes and the loop write to. Without a peer it has no timer.
  *
- * A peer is in one of two lists: `peers` is the thread's own; `locked.gone`
- * holds those that ended until the loop has heard of it.
+ * A peer is in one of three lists. `peers` and `ended` are the thread's own;
+ * at the end of a turn, when nothing here looks at them any more, those that
+ * ended go to `locked.gone`, until the loop has heard of it.
  */
 #define _GNU_SOURCE
 #include "link/zmq_host_int.h"
@@ -55,6 +56,7 @@ struct sco_zmq_host {
     struct sco_zmq_socket *router, *guard;
     struct sco_keyring *ring;
     struct sco_list peers; /* of sco_zmq_peer.link */
+    struct sco_list ended; /* ... of this turn */
     size_t peer_count;
     uint64_t next_session;
     uint64_t beat_ns; /* the next ones */
@@ -108,10 +110,22 @@ host_let_go(struct sco_zmq_peer *peer)
 
     sco_list_remove(&peer->link);
     host->peer_count--;
-    pthread_mutex_lock(&host->locked.mutex);
-    sco_list_push(&host->locked.gone, &peer->link);
-    pthread_mutex_unlock(&host->locked.mutex);
-    sco_loop_post(host->setup.loop, &peer->gone);
+    sco_list_push(&host->ended, &peer->link);
+}
+
+/* Hands those that ended to the loop, which may free them at once. */
+static void
+hand_over(struct sco_zmq_host *host)
+{
+    struct sco_list *link;
+
+    while ((link = sco_list_first(&host->ended)) != NULL) {
+        sco_list_remove(link);
+        pthread_mutex_lock(&host->locked.mutex);
+        sco_list_push(&host->locked.gone, link);
+        pthread_mutex_unlock(&host->locked.mutex);
+        sco_loop_post(host->setup.loop, &peer_at(link)->gone);
+    }
 }
 
 /* ---- on the loop ----------------------------------------------------- */
@@ -527,12 +541,14 @@ zmq_body(void *arg)
 
         for_each(host, peer_pump);
         timeout_ms = keep_time(host);
+        hand_over(host);
         if (more || !all_may_sleep(host)) {
             timeout_ms = 0;
         }
         sco_zmq_wait(waits, count, timeout_ms);
         drain_wakes(host->wake_fd);
         more = hear_all(host);
+        hand_over(host);
     }
 }
 
@@ -604,6 +620,7 @@ sco_zmq_host_create(const struct sco_zmq_host_setup *setup,
     pthread_mutex_init(&host->locked.mutex, NULL);
     sco_list_init(&host->locked.gone);
     sco_list_init(&host->peers);
+    sco_list_init(&host->ended);
     host->next_session = first_session();
     host->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (host->wake_fd < 0) {
@@ -628,11 +645,13 @@ sco_zmq_host_create(const struct sco_zmq_host_setup *setup,
 static void
 free_peers(struct sco_list *peers)
 {
-    struct sco_list *link;
+    struct sco_list *link = peers->next;
 
-    while ((link = sco_list_first(peers)) != NULL) {
-        sco_list_remove(link);
+    while (link != peers) {
+        struct sco_list *next = link->next;
+
         free_peer(peer_at(link));
+        link = next;
     }
 }
 
@@ -652,6 +671,7 @@ sco_zmq_host_destroy(struct sco_zmq_host *host)
     sco_zmq_close(host->zmq);
     sco_keyring_close(host->ring);
     free_peers(&host->peers);
+    free_peers(&host->ended);
     free_peers(&host->locked.gone);
     pthread_mutex_destroy(&host->locked.mutex);
     if (host->wake_fd >= 0) {

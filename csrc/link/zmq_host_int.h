@@ -80,11 +80,11 @@ void peer_hear(struct sco_zmq_peer *peer, const struct sco_frame *frame,
 bool peer_may_sleep(struct sco_zmq_peer *peer);
 
 /* Ends a session with a last word to the worker; `why` is NULL when nothing
- * is wrong. The peer is the loop's from now on. */
+ * is wrong. The peer is the loop's at the end of this turn. */
 void peer_end(struct sco_zmq_peer *peer, enum sco_frame_bye bye,
               const char *why);
 
-/* For peer_end(): moves it to those that are the loop's alone. */
+/* For peer_end(): moves it to those that go to the loop. */
 void host_let_go(struct sco_zmq_peer *peer);
 
 /* For peer_send(): the socket. */

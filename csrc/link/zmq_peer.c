@@ -43,7 +43,7 @@ peer_send(struct sco_zmq_peer *peer, struct sco_frame *frame,
     struct sco_slice all[2 + SCO_FRAME_PARTS_MAX] = {
         { peer->identity, peer->identity_bytes },
     };
-    size_t count = sco_frame_parts(frame->kind);
+    size_t count = parts != NULL ? sco_frame_parts(frame->kind) : 0;
     enum sco_status status;
 
     if (peer->state == PEER_GONE) {

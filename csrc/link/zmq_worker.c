@@ -87,7 +87,7 @@ say(struct sco_zmq_worker *worker, struct sco_frame *frame,
 {
     char head[SCO_FRAME_HEAD_MAX];
     struct sco_slice all[1 + SCO_FRAME_PARTS_MAX] = { { head, 0 } };
-    size_t count = sco_frame_parts(frame->kind);
+    size_t count = parts != NULL ? sco_frame_parts(frame->kind) : 0;
 
     if (worker->socket == NULL) {
         return;

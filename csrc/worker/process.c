@@ -10,6 +10,7 @@
  * script started goes with it.
  */
 #define _GNU_SOURCE
+#include "worker/gpus.h"
 #include "worker/spawn.h"
 #include "worker/worker.h"
 
@@ -29,6 +30,8 @@ struct process_worker {
     struct sco_watch watch; /* the pidfd; fd 0 before the spawn */
     int socket;             /* the host's end; kept open as a sign of life */
     bool ended;             /* its number may be another process's now */
+    const char *gpu;        /* that it sees; NULL: as the host does */
+    size_t place;           /* of that GPU */
 };
 
 static void
@@ -101,6 +104,12 @@ watch_process(struct process_worker *process, struct sco_error *err)
                         err);
 }
 
+static bool
+has_gpu(const struct process_worker *process)
+{
+    return process->gpu != NULL && process->gpu[0] != '\0';
+}
+
 static enum sco_status
 process_start(struct sco_worker *worker, struct sco_error *err)
 {
@@ -115,15 +124,20 @@ process_start(struct sco_worker *worker, struct sco_error *err)
     process->socket = pair[0];
     status = sco_lane_hello(worker->lane, process->socket, setup->boot, err);
     if (status == SCO_OK) {
+        if (setup->gpus != NULL) {
+            process->gpu = sco_gpus_take(setup->gpus, &process->place);
+        }
         status = sco_spawn_worker(setup->python, pair[1], setup->threads_each,
-                                  &worker->pid, &process->watch.fd, err);
+                                  process->gpu, &worker->pid,
+                                  &process->watch.fd, err);
     }
     close(pair[1]);
     if (status != SCO_OK) {
         return status;
     }
-    sco_log(SCO_EVENT_WORKER_BOOTING, "Booting worker with pid: %d",
-            (int)worker->pid);
+    sco_log(SCO_EVENT_WORKER_BOOTING, "Booting worker with pid: %d%s%s",
+            (int)worker->pid, has_gpu(process) ? " on GPU " : "",
+            has_gpu(process) ? process->gpu : "");
     status = watch_process(process, err);
     if (status != SCO_OK) {
         kill(worker->pid, SIGKILL);
@@ -137,6 +151,9 @@ process_finish(struct sco_worker *worker)
 {
     struct process_worker *process = (struct process_worker *)worker;
 
+    if (process->gpu != NULL) {
+        sco_gpus_give(worker->setup->gpus, process->place);
+    }
     if (process->watch.fd > 0) {
         sco_loop_remove(worker->setup->loop, &process->watch);
         close(process->watch.fd);

@@ -22,13 +22,31 @@ static const char *const thread_variables[] = {
 
 enum {
     THREAD_VARIABLES = sizeof(thread_variables) / sizeof(thread_variables[0]),
-    VARIABLE_BYTES = 48,
+    VARIABLE_BYTES = 96,
 };
 
+/* Adds what makes a process see one GPU alone, in the place of what is there.
+ * Returns the new count. */
+static size_t
+put_gpu(char **variables, size_t count, const char *gpu, char *made)
+{
+    static const char name[] = "CUDA_VISIBLE_DEVICES=";
+    size_t kept = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (strncmp(variables[i], name, sizeof(name) - 1) != 0) {
+            variables[kept++] = variables[i];
+        }
+    }
+    snprintf(made, VARIABLE_BYTES, "%s%s", name, gpu);
+    variables[kept] = made;
+    return kept + 1;
+}
+
 /* Our environment and the variables that it lacks. `made` holds the texts of
- * the new ones. */
+ * the new ones, that for the GPU last. */
 static char **
-environment(unsigned threads, char made[][VARIABLE_BYTES])
+environment(unsigned threads, const char *gpu, char made[][VARIABLE_BYTES])
 {
     size_t count = 0;
     char **variables;
@@ -36,11 +54,14 @@ environment(unsigned threads, char made[][VARIABLE_BYTES])
     while (environ[count] != NULL) {
         count++;
     }
-    variables = calloc(count + THREAD_VARIABLES + 1, sizeof(*variables));
+    variables = calloc(count + THREAD_VARIABLES + 2, sizeof(*variables));
     if (variables == NULL) {
         return NULL;
     }
     memcpy(variables, environ, count * sizeof(*variables));
+    if (gpu != NULL) {
+        count = put_gpu(variables, count, gpu, made[THREAD_VARIABLES]);
+    }
     for (size_t i = 0; i < THREAD_VARIABLES; i++) {
         if (getenv(thread_variables[i]) == NULL) {
             snprintf(made[i], VARIABLE_BYTES, "%s=%u", thread_variables[i],
@@ -130,10 +151,11 @@ spawn(const char *python, int socket, char **variables, pid_t *pid_out)
 
 enum sco_status
 sco_spawn_worker(const char *python, int socket, unsigned threads_each,
-                 pid_t *pid_out, int *pidfd_out, struct sco_error *err)
+                 const char *gpu, pid_t *pid_out, int *pidfd_out,
+                 struct sco_error *err)
 {
-    char made[THREAD_VARIABLES][VARIABLE_BYTES];
-    char **variables = environment(threads_each, made);
+    char made[THREAD_VARIABLES + 1][VARIABLE_BYTES];
+    char **variables = environment(threads_each, gpu, made);
     int failed;
     int pidfd;
     pid_t pid;

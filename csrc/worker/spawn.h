@@ -18,13 +18,15 @@ enum { SCO_SPAWN_FD = 3 }; /* where the child finds its socket */
  *
  * The variables that tell numeric libraries how many threads to start
  * (OMP_NUM_THREADS and kin) are `threads_each`, where the user set none.
+ * CUDA_VISIBLE_DEVICES is `gpu`; NULL leaves it as it is.
  *
  * Blocks: until the program is loaded, about a millisecond.
  * Errors: SCO_NOMEM, SCO_INTERNAL with the system's reason. */
 SCO_NODISCARD
 enum sco_status sco_spawn_worker(const char *python, int socket,
-                                 unsigned threads_each, pid_t *pid_out,
-                                 int *pidfd_out, struct sco_error *err);
+                                 unsigned threads_each, const char *gpu,
+                                 pid_t *pid_out, int *pidfd_out,
+                                 struct sco_error *err);
 
 /* The CPUs that this process may use: its affinity and its cgroup's quota,
  * the smaller, at least 1. Thread: any. */

@@ -34,6 +34,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct sco_gpus;
 struct sco_remote;
 struct sco_runner;
 struct sco_worker;
@@ -68,8 +69,7 @@ struct sco_worker_boss {
     void *arg;
     struct sco_worker_tally *tally; /* kept up by its workers; or NULL */
 
-    /* init() is done. `documents` is a field block that holds during the
-     * call. */
+    /* init() is done. `documents` is a field block; it holds meanwhile. */
     void (*on_ready)(void *arg, struct sco_worker *worker,
                      struct sco_slice documents);
 
@@ -91,8 +91,7 @@ struct sco_worker_boss {
                     const struct sco_worker_end *end);
 };
 
-/* What all workers of a deployment are started with; constant, and it must
- * outlive them. */
+/* What workers are started with; constant, and it must outlive them. */
 struct sco_worker_setup {
     struct sco_loop *loop;
     struct sco_arena *arena;
@@ -102,6 +101,7 @@ struct sco_worker_setup {
     const struct sco_runner *runner; /* kinds thread and interpreter */
     struct sco_seat *seat; /* kind thread with one worker: the main thread */
     struct sco_remote *remote; /* kind remote: where workers come to */
+    struct sco_gpus *gpus;     /* kind process: which each sees; or NULL */
     uint64_t limit_ns;         /* of one run(); 0: none */
     uint64_t stream_limit_ns;  /* of silence in a stream; 0: none */
     uint32_t timeout_ms;       /* `limit_ns` for the script's log lines */

@@ -70,7 +70,7 @@ def _prepare(given: Mapping[str, object]) -> tuple[str, dict[str, object]]:
     file = _read_file(path)
     if root_is_ours:
         hostconfig.set_app_root(environ, file)
-    hostconfig.set_ports(environ, given)
+    hostconfig.set_ports(environ, given, file)
     hostconfig.set_names(environ, given)
     verdict = hostconfig.set_insights(environ, given, file)
     lines = banner.model_lines(environ) + banner.insights_lines(verdict)

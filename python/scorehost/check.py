@@ -121,7 +121,7 @@ def _prepare(order: Order) -> tuple[str, dict[str, object]]:
         file = settings.read_file(path)
     except settings.ConfigFileError:
         file = {}
-    hostconfig.set_ports(environ, given)
+    hostconfig.set_ports(environ, given, file)
     hostconfig.set_names(environ, given)
     return os.path.abspath(path) if path else "", file
 

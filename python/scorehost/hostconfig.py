@@ -54,7 +54,20 @@ def set_app_root(environ: MutableMapping[str, str], file: Mapping[str, object]) 
         del environ["AML_APP_ROOT"]  # so that the worker reads the file and says so
 
 
-def set_ports(environ: MutableMapping[str, str], flags: Mapping[str, object]) -> None:
+def default_workers(
+    environ: Mapping[str, str], flags: Mapping[str, object], file: Mapping[str, object]
+) -> int:
+    """How many workers there are when nobody says: one, or one for each GPU."""
+    gpus = flags.get("gpu_workers") or environ.get("GPU_WORKERS") or file.get("GPU_WORKERS")
+    try:
+        return len(_texts(gpus)) if gpus else 1
+    except ValueError:
+        return 1  # new_keys() says what is wrong with it
+
+
+def set_ports(
+    environ: MutableMapping[str, str], flags: Mapping[str, object], file: Mapping[str, object]
+) -> None:
     """Exports the ports, and the number of workers."""
     if environ.get("SEPARATE_HEALTH_ENDPOINT") == "true":  # the right spelling
         environ["SEPERATE_HEALTH_ENDPOINT"] = "true"
@@ -67,7 +80,7 @@ def set_ports(environ: MutableMapping[str, str], flags: Mapping[str, object]) ->
         environ.setdefault("HEALTH_PORT", "5001")
     if "worker_count" in flags:
         environ["WORKER_COUNT"] = str(flags["worker_count"])
-    environ.setdefault("WORKER_COUNT", "1")
+    environ.setdefault("WORKER_COUNT", str(default_workers(environ, flags, file)))
     if "scoring_timeout_ms" in flags:
         environ["SCORING_TIMEOUT_MS"] = str(flags["scoring_timeout_ms"])
 
@@ -226,11 +239,21 @@ def check_scale(keys: Mapping[str, object]) -> None:
         raise StartError(f"Error: worker_min is {least}, more than worker_max: {most}", 1)
 
 
+def check_gpus(keys: Mapping[str, object]) -> None:
+    """Refuses GPUs for workers that cannot have one each, by a StartError."""
+    kind = keys.get("worker_kind")
+    if keys.get("gpu_workers") and kind in ("interpreter", "thread"):
+        raise StartError(
+            f"Error: gpu_workers are processes, and --worker_kind {kind} was asked for", 1
+        )
+
+
 def config(
     environ: Mapping[str, str], keys: Mapping[str, object], settings: Settings, own_log: bool
 ) -> dict[str, object]:
     """What C is told but for the kind of worker; a key that is not there has C's default."""
     check_scale(keys)
+    check_gpus(keys)
     told: dict[str, object] = {
         "listen": listeners(environ, keys),
         "worker_count": worker_count(environ, keys),
@@ -244,4 +267,6 @@ def config(
         "watch": watched(settings) if keys.get("reload") else [],
     }
     told.update((key, value) for key, value in keys.items() if key not in _NOT_COPIED)
+    if keys.get("gpu_workers"):
+        told["worker_preload"] = False  # what CUDA has set up is of no use after a fork
     return told

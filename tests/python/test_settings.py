@@ -266,7 +266,7 @@ def environment(
     """The environment that a script finds."""
     environ = dict(before or {})
     hostconfig.set_places(environ, flags)
-    hostconfig.set_ports(environ, flags)
+    hostconfig.set_ports(environ, flags, {})
     hostconfig.set_names(environ, flags)
     hostconfig.set_insights(environ, flags, {})
     return environ

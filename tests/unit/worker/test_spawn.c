@@ -18,13 +18,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* What CUDA_VISIBLE_DEVICES is asked to be. */
+static const char *asked_gpu;
+
 /* What the child found. */
 struct findings {
     pid_t pid, group;
     int open_fds;          /* of 3..63, as bits */
     bool blocked, handled; /* some signal is blocked, or not as by default */
     char arguments[64];
-    char omp[16], mkl[16];
+    char omp[16], mkl[16], gpu[16];
+    int gpus; /* how often it stands in the environment */
 };
 
 /* ---- the child ------------------------------------------------------ */
@@ -67,6 +71,10 @@ be_child(int argc, char **argv)
                    argc, argv[1], argv[2], argv[3]);
     copy_variable("OMP_NUM_THREADS", found.omp, sizeof(found.omp));
     copy_variable("MKL_NUM_THREADS", found.mkl, sizeof(found.mkl));
+    copy_variable("CUDA_VISIBLE_DEVICES", found.gpu, sizeof(found.gpu));
+    for (char **variable = environ; *variable != NULL; variable++) {
+        found.gpus += strncmp(*variable, "CUDA_VISIBLE_DEVICES=", 21) == 0;
+    }
     return send(SCO_SPAWN_FD, &found, sizeof(found), 0) < 0;
 }
 
@@ -85,7 +93,7 @@ ask_child(unsigned threads_each)
     assert_int_equal(
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
     assert_int_equal(sco_spawn_worker("/proc/self/exe", pair[1], threads_each,
-                                      &pid, &end.fd, NULL),
+                                      asked_gpu, &pid, &end.fd, NULL),
                      SCO_OK);
     (void)close(pair[1]);
     assert_int_equal(recv(pair[0], &found, sizeof(found), 0), sizeof(found));
@@ -166,6 +174,24 @@ test_numeric_libraries_are_told_their_share(void **state)
 }
 
 static void
+test_it_sees_the_gpu_that_it_was_given(void **state)
+{
+    struct findings found;
+
+    (void)state;
+    (void)setenv("CUDA_VISIBLE_DEVICES", "0,1,2", 1);
+    assert_string_equal(ask_child(1).gpu, "0,1,2");
+    asked_gpu = "2";
+    found = ask_child(1);
+    assert_string_equal(found.gpu, "2");
+    assert_int_equal(found.gpus, 1);
+    asked_gpu = "";
+    assert_string_equal(ask_child(1).gpu, "");
+    asked_gpu = NULL;
+    (void)unsetenv("CUDA_VISIBLE_DEVICES");
+}
+
+static void
 test_what_is_not_there_cannot_be_started(void **state)
 {
     struct sco_error err = { .text = "" };
@@ -174,7 +200,7 @@ test_what_is_not_there_cannot_be_started(void **state)
 
     (void)state;
     assert_int_equal(
-        sco_spawn_worker("/no/such/python", 0, 1, &pid, &pidfd, &err),
+        sco_spawn_worker("/no/such/python", 0, 1, NULL, &pid, &pidfd, &err),
         SCO_INTERNAL);
     assert_non_null(strstr(err.text, "/no/such/python"));
     assert_int_equal(pid, -5);
@@ -200,6 +226,7 @@ main(int argc, char **argv)
         cmocka_unit_test(test_no_descriptor_of_ours_gets_there),
         cmocka_unit_test(test_its_signals_are_as_by_default),
         cmocka_unit_test(test_numeric_libraries_are_told_their_share),
+        cmocka_unit_test(test_it_sees_the_gpu_that_it_was_given),
         cmocka_unit_test(test_what_is_not_there_cannot_be_started),
         cmocka_unit_test(test_there_is_at_least_one_cpu),
     };
