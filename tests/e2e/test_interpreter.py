@@ -64,7 +64,7 @@ def test_each_has_its_own_globals_in_one_process(host: Make) -> None:
     assert {item["pid"] for item in told} == {server.pid}
     assert len({item["thread"] for item in told}) == 1
     assert [item["calls"] for item in told] == [1, 2, 3]
-    assert told[0]["inits"] == 1 and told[0]["argv"][0].endswith("azmlinfsrv")
+    assert told[0]["inits"] == 1 and told[0]["argv"][1] == "--entry_script"
     assert "Using worker: interpreter" in server.stderr
     assert server.stop() == 0
 
