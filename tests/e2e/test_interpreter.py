@@ -147,6 +147,20 @@ def test_a_script_that_cannot_be_loaded_so_says_what_to_do(host: Make) -> None:
     assert "use --worker_kind process, or auto" in server.stdout
 
 
+@pytest.mark.skipif(sys.version_info < (3, 14) or not POSSIBLE, reason="auto takes no such kind")
+def test_where_nobody_chose_the_script_moves_to_processes(host: Make) -> None:
+    """The probe does not call init(); what it needs is found out at the start."""
+    server = host(
+        "", "--entry_script", "score.py", "--worker_count", "2",
+        files={"score.py": "def init():\n import faulthandler\ndef run(data): return 1\n"},
+    )
+    assert "Using worker: interpreter" in server.stderr
+    assert "The script needs faulthandler, which cannot be had" in server.stdout
+    assert server.post("x").json == 1
+    assert len(server.wait_workers(2)) == 2
+    assert server.stop() == 0
+
+
 @needs
 def test_a_script_that_is_broken_ends_the_host_as_ever(host: Make) -> None:
     server = host(
