@@ -151,7 +151,7 @@ def test_a_script_that_cannot_be_loaded_so_says_what_to_do(host: Make) -> None:
 def test_where_nobody_chose_the_script_moves_to_processes(host: Make) -> None:
     """The probe does not call init(); what it needs is found out at the start."""
     server = host(
-        "", "--entry_script", "score.py", "--worker_count", "2",
+        "", "--entry_script", "score.py", "--worker_kind", "auto", "--worker_count", "2",
         files={"score.py": "def init():\n import faulthandler\ndef run(data): return 1\n"},
     )
     assert "Using worker: interpreter" in server.stderr

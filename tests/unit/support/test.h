@@ -13,11 +13,6 @@
 #include <cmocka.h>
 /* clang-format on */
 
-/* cmocka 2 takes the word for itself, and has another name for this. */
-#undef stop
-#ifdef assert_uint_in_range
-#undef assert_in_range
-#define assert_in_range assert_uint_in_range
-#endif
+#undef stop /* cmocka 2 takes the word for itself */
 
 #endif
