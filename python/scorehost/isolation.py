@@ -45,6 +45,11 @@ _FORBIDDEN = {
 }
 _CHAIN = 8
 
+# What the standard library itself tries to have and does without: for the
+# hints in a traceback, for a ResourceWarning, for a prompt. Nothing is missing
+# unless the script fails for it.
+_SPARED = ("_suggestions", "_tracemalloc", "readline", "_curses")
+
 _KIND = "a worker of kind interpreter"
 
 
@@ -84,23 +89,34 @@ def _recording(made: Any) -> Any:
     return staticmethod(recorder) if isinstance(made, staticmethod) else recorder
 
 
-def forbidden(error: BaseException | None) -> Refusal | None:
-    """What this interpreter forbids, if that is why an exception was raised."""
-    for _ in range(_CHAIN):
-        if error is None:
-            break
-        if isinstance(error, RuntimeError):
-            for text, what in _FORBIDDEN.items():
-                if str(error).startswith(text):
-                    return what, str(error)
+def _chain(error: BaseException | None) -> list[BaseException]:
+    """An exception and those that it came from, as far as that is of interest."""
+    found: list[BaseException] = []
+    while error is not None and len(found) < _CHAIN:
+        found.append(error)
         error = error.__cause__ or error.__context__
+    return found
+
+
+def forbidden(error: BaseException) -> Refusal | None:
+    """What this interpreter forbids, if that is why an exception was raised."""
+    for item in _chain(error):
+        if isinstance(item, RuntimeError):
+            for text, what in _FORBIDDEN.items():
+                if str(item).startswith(text):
+                    return what, str(item)
     return None
 
 
-def since(before: int, error: BaseException) -> list[Refusal]:
-    """What was refused since there were `before` of them, now that it failed."""
-    found = refusals[before:]
-    more = forbidden(error)
+def since(before: int, error: BaseException | None) -> list[Refusal]:
+    """What was refused since there were `before` of them, and how it ended."""
+    texts = [str(item) for item in _chain(error)]
+    found = [
+        (name, text)
+        for name, text in refusals[before:]
+        if name not in _SPARED or text in texts
+    ]
+    more = forbidden(error) if error is not None else None
     return [*found, more] if more else found
 
 
@@ -170,7 +186,7 @@ def probe(told: Mapping[str, object]) -> str:
 
 def report(error: BaseException | None) -> dict[str, object]:
     """What was refused, if the script failed for it; else what it did without."""
-    found = since(0, error) if error is not None else list(refusals)
+    found = since(0, error)
     items = [{"module": name, "text": text} for name, text in dict(found).items()]
     refused = items if error is not None else []
     wrong = f"{type(error).__name__}: {error}" if error is not None and not items else None

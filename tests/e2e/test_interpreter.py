@@ -64,7 +64,7 @@ def test_each_has_its_own_globals_in_one_process(host: Make) -> None:
     assert {item["pid"] for item in told} == {server.pid}
     assert len({item["thread"] for item in told}) == 1
     assert [item["calls"] for item in told] == [1, 2, 3]
-    assert told[0]["inits"] == 1 and told[0]["argv"][0].endswith("azmlinfsrv")
+    assert told[0]["inits"] == 1 and told[0]["argv"][1] == "--entry_script"
     assert "Using worker: interpreter" in server.stderr
     assert server.stop() == 0
 
@@ -145,6 +145,20 @@ def test_a_script_that_cannot_be_loaded_so_says_what_to_do(host: Make) -> None:
     assert server.wait() == 3
     assert "The script needs faulthandler, which cannot be had" in server.stdout
     assert "use --worker_kind process, or auto" in server.stdout
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14) or not POSSIBLE, reason="auto takes no such kind")
+def test_where_nobody_chose_the_script_moves_to_processes(host: Make) -> None:
+    """The probe does not call init(); what it needs is found out at the start."""
+    server = host(
+        "", "--entry_script", "score.py", "--worker_kind", "auto", "--worker_count", "2",
+        files={"score.py": "def init():\n import faulthandler\ndef run(data): return 1\n"},
+    )
+    assert "Using worker: interpreter" in server.stderr
+    assert "The script needs faulthandler, which cannot be had" in server.stdout
+    assert server.post("x").json == 1
+    assert len(server.wait_workers(2)) == 2
+    assert server.stop() == 0
 
 
 @needs

@@ -95,6 +95,15 @@ def test_a_chain_of_exceptions_that_is_a_ring_ends() -> None:
     assert isolation.forbidden(first) is None
 
 
+def test_what_the_library_does_without_counts_when_the_script_does_not() -> None:
+    isolation.refusals += [("_tracemalloc", "no t"), ("_suggestions", "no s")]
+    assert isolation.since(0, None) == isolation.since(0, ValueError("x")) == []
+    error = ValueError("x")
+    error.__cause__ = ImportError("no t")
+    assert isolation.since(0, error) == [("_tracemalloc", "no t")]
+    assert isolation.report(None)["degraded"] == []
+
+
 # Telling
 
 

@@ -176,7 +176,8 @@ test_slow_reader(void **state)
     }
     assert_true(tiny_wait(&counts->requests, 1));
     assert_true(tiny_wait_connections(tiny, 0));
-    assert_in_range(atomic_load(&counts->requests), 1, 8);
+    assert_true(atomic_load(&counts->requests) >= 1);
+    assert_true(atomic_load(&counts->requests) <= 8);
     assert_int_equal(atomic_load(&counts->dones),
                      atomic_load(&counts->requests));
     (void)close(fd);

@@ -13,4 +13,6 @@
 #include <cmocka.h>
 /* clang-format on */
 
+#undef stop /* cmocka 2 takes the word for itself */
+
 #endif
