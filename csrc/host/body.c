@@ -147,6 +147,7 @@ visit_submit(struct visit *visit, sco_answer_fn on_answer)
     req->head_bytes = visit->head_bytes;
     req->body_bytes = visit->body_bytes;
     req->kind = visit->is_general ? SCO_LANE_GENERAL : SCO_LANE_PLAIN;
+    req->deadline_ns = visit_deadline_ns(visit);
     req->on_answer = on_answer;
     req->on_answer_arg = visit;
     status = sco_deployment_submit(deployment, req);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "deploy/deployment.h"
+#include "host/timeout.h"
 #include "http/problem.h"
 #include "link/call.h"
 #include "link/head.h"
@@ -225,8 +226,8 @@ visit_send_message(struct visit *visit, unsigned status,
     send_message(visit, &reply, message);
 }
 
-void
-visit_send_busy(struct visit *visit, struct sco_slice message)
+static void
+send_busy(struct visit *visit, struct sco_slice message, unsigned back_in_s)
 {
     char seconds[16];
     struct sco_field retry = { SCO_SLICE("Retry-After"), { seconds, 0 } };
@@ -236,11 +237,94 @@ visit_send_busy(struct visit *visit, struct sco_slice message)
         .field_count = 1,
     };
 
-    snprintf(seconds, sizeof(seconds), "%u",
-             sco_deployment_retry_after_s(visit->host->deployment));
+    snprintf(seconds, sizeof(seconds), "%u", back_in_s);
     retry.value = sco_slice_of(seconds);
     send_message(visit, &reply, message);
 }
+
+void
+visit_send_busy(struct visit *visit, struct sco_slice message)
+{
+    send_busy(visit, message,
+              sco_deployment_retry_after_s(visit->host->deployment));
+}
+
+/* ---- the caller's time ---------------------------------------------- */
+
+/* The limit in force, by the name that whoever set it knows. */
+static const char *
+wait_name(const struct visit *visit)
+{
+    return visit->wait_is_own ? "x-request-timeout-ms" : "request_timeout_ms";
+}
+
+bool
+visit_read_wait(struct visit *visit)
+{
+    enum { SHOWN_MAX = 40 };
+    struct sco_slice value = { NULL, 0 };
+    enum sco_status status;
+    char text[160];
+
+    visit->wait_ms = visit->host->request_timeout_ms;
+    status = sco_timeout_find(visit->head->fields, visit->head->field_count,
+                              &visit->wait_ms, &value);
+    if (status != SCO_INVALID) {
+        visit->wait_is_own = status == SCO_OK;
+        return true;
+    }
+    (void)snprintf(text, sizeof(text),
+                   "x-request-timeout-ms must be sent once and be a whole "
+                   "number of milliseconds, 1 or more, not '%.*s'",
+                   value.len > SHOWN_MAX ? SHOWN_MAX : (int)value.len,
+                   value.data);
+    visit_send_message(visit, 400, sco_slice_of(text));
+    return false;
+}
+
+uint64_t
+visit_deadline_ns(const struct visit *visit)
+{
+    return visit->wait_ms == 0
+               ? 0
+               : visit->begun_ns + visit->wait_ms * SCO_NS_PER_MS;
+}
+
+void
+visit_send_hopeless(struct visit *visit, uint64_t late_ns)
+{
+    char text[192];
+
+    (void)snprintf(text, sizeof(text),
+                   "Too many requests are waiting to answer this one within "
+                   "%llu ms (%s); it would take some %llu ms more. Try again "
+                   "later.",
+                   (unsigned long long)visit->wait_ms, wait_name(visit),
+                   (unsigned long long)(late_ns / SCO_NS_PER_MS + 1));
+    send_busy(visit, sco_slice_of(text), sco_queue_back_in_s(late_ns));
+}
+
+void
+visit_send_late(struct visit *visit, enum visit_late where)
+{
+    static const char *const places[] = {
+        [VISIT_LATE_BODY] = "its body was still coming in",
+        [VISIT_LATE_WAITING] = "it was waiting for a worker",
+        [VISIT_LATE_RUNNING] = "the script was running",
+    };
+    struct visit_reply reply = {
+        .status = sco_problem_http(SCO_DEADLINE),
+        .failed = where == VISIT_LATE_RUNNING,
+    };
+    char text[160];
+
+    (void)snprintf(
+        text, sizeof(text), "Request timeout after %llu ms (%s): %s.",
+        (unsigned long long)visit->wait_ms, wait_name(visit), places[where]);
+    send_message(visit, &reply, sco_slice_of(text));
+}
+
+/* ---- failures ------------------------------------------------------- */
 
 static void
 send_failure(struct visit *visit, const struct sco_answer *answer)
@@ -258,6 +342,11 @@ send_failure(struct visit *visit, const struct sco_answer *answer)
     }
     if (answer->failure == SCO_NOMEM) {
         visit_send_busy(visit, SCO_SLICE("The server is out of memory."));
+        return;
+    }
+    if (answer->failure == SCO_DEADLINE) {
+        visit_send_late(visit, answer->pid != 0 ? VISIT_LATE_RUNNING
+                                                : VISIT_LATE_WAITING);
         return;
     }
     if (answer->failure == SCO_TIMEOUT) {

@@ -8,9 +8,12 @@
  *
  *     IDLE -> ACTIVE      the owner, before the script is called
  *     ACTIVE -> STRIKING  another thread, which is about to leave one
- *     STRIKING -> STRUCK  it has; or -> ACTIVE, the call is not late
+ *     STRIKING -> STRUCK  it has; or back, there is nothing to raise
+ *     STRIKING -> WARNED  it has left Cancelled; STRIKING may follow once
+ *                         more, when the script's time is over too
  *     ACTIVE -> IDLE      the owner, after the script; the common case
- *     STRUCK -> IDLE      the owner, after it has taken away what may be left
+ *     STRUCK -> IDLE      the owner, after it has taken away what may be
+ *                         left; also from WARNED
  *
  * With a GIL the owner never meets STRIKING, which begins and ends under it;
  * without one it waits these few instructions.
@@ -19,13 +22,20 @@
 
 #include "base/clock.h"
 #include "pybridge/call_object.h"
+#include "pybridge/current.h"
 #include "pybridge/errors.h"
 #include "pybridge/json.h"
 #include "pybridge/reply.h"
 
 #include <sched.h>
 
-enum run_state { RUN_IDLE, RUN_ACTIVE, RUN_STRIKING, RUN_STRUCK };
+enum run_state {
+    RUN_IDLE,
+    RUN_ACTIVE,
+    RUN_STRIKING,
+    RUN_WARNED,
+    RUN_STRUCK,
+};
 
 int
 sco_scorer_init(const struct sco_scoring *scoring, struct sco_scorer *out)
@@ -49,27 +59,43 @@ sco_scorer_finish(struct sco_scorer *scorer)
     scorer->scoring = NULL;
 }
 
-bool
-sco_scorer_is_late(const struct sco_scorer *scorer)
+PyObject *
+sco_scorer_stop(const struct sco_scorer *scorer)
 {
-    return atomic_load(&scorer->run) != RUN_IDLE &&
-           scorer->sink->ops->timed_out(scorer->sink);
+    if (atomic_load(&scorer->run) == RUN_IDLE) {
+        return NULL;
+    }
+    switch (scorer->sink->ops->stop(scorer->sink)) {
+    case SCO_STOP_TIMEOUT:
+        return scorer->scoring->timeout;
+    case SCO_STOP_CANCELLED:
+        return scorer->scoring->cancelled;
+    case SCO_STOP_NOT:
+        break;
+    }
+    return NULL;
 }
 
 void
 sco_scorer_strike(struct sco_scorer *scorer)
 {
-    int active = RUN_ACTIVE;
+    int before = RUN_ACTIVE;
+    PyObject *why; /* borrowed */
 
-    if (!atomic_compare_exchange_strong(&scorer->run, &active, RUN_STRIKING)) {
+    if (!atomic_compare_exchange_strong(&scorer->run, &before, RUN_STRIKING) &&
+        (before != RUN_WARNED || !atomic_compare_exchange_strong(
+                                     &scorer->run, &before, RUN_STRIKING))) {
         return;
     }
-    if (!scorer->sink->ops->timed_out(scorer->sink)) {
-        atomic_store(&scorer->run, RUN_ACTIVE);
+    why = sco_scorer_stop(scorer);
+    if (why == NULL ||
+        (before == RUN_WARNED && why != scorer->scoring->timeout)) {
+        atomic_store(&scorer->run, before);
         return;
     }
-    PyThreadState_SetAsyncExc(scorer->thread_id, scorer->scoring->timeout);
-    atomic_store(&scorer->run, RUN_STRUCK);
+    PyThreadState_SetAsyncExc(scorer->thread_id, why);
+    atomic_store(&scorer->run,
+                 why == scorer->scoring->timeout ? RUN_STRUCK : RUN_WARNED);
 }
 
 static inline void
@@ -270,6 +296,7 @@ sco_scorer_score(struct sco_scorer *scorer, const struct sco_call *call,
 
     scorer->sink = sink;
     scorer->refused = refused_count(scoring);
+    sco_current_begin(call, sink);
     if (call->way == SCO_CALL_PLAIN && scoring->fast &&
         !sco_scoring_has_flask(scoring)) {
         given = score_plain(scorer, call);
@@ -280,4 +307,5 @@ sco_scorer_score(struct sco_scorer *scorer, const struct sco_call *call,
         sco_report(scoring->invoke);
         sco_reply_internal(sink);
     }
+    sco_current_end();
 }

@@ -44,12 +44,14 @@ void sco_scorer_finish(struct sco_scorer *scorer);
 void sco_scorer_score(struct sco_scorer *scorer, const struct sco_call *call,
                       struct sco_sink *sink);
 
-/* Whether the script has the thread and its time is over: what a signal
- * handler asks before it raises ScoringTimeout. */
-bool sco_scorer_is_late(const struct sco_scorer *scorer);
+/* What is to be raised in the script that has the thread: ScoringTimeout when
+ * its time is over, Cancelled when nobody waits and raising is asked for; a
+ * borrowed reference. NULL, and no exception: nothing, or no script has it. */
+PyObject *sco_scorer_stop(const struct sco_scorer *scorer);
 
-/* Has ScoringTimeout raised in a scorer's thread, if the script has it and
- * its time is over. It hits this call or none.
+/* Has what sco_scorer_stop() says raised in a scorer's thread. It hits this
+ * call or none; a ScoringTimeout takes the place of a Cancelled that the
+ * script has not seen yet.
  *
  * Thread: another one, attached to the same interpreter. */
 void sco_scorer_strike(struct sco_scorer *scorer);

@@ -152,8 +152,11 @@ read_surroundings(struct sco_scoring *out)
         return -1;
     }
     out->timeout = PyObject_GetAttrString(errors, "ScoringTimeout");
+    out->cancelled = out->timeout == NULL
+                         ? NULL
+                         : PyObject_GetAttrString(errors, "Cancelled");
     Py_DECREF(errors);
-    if (out->timeout == NULL) {
+    if (out->cancelled == NULL) {
         return -1;
     }
     out->modules = Py_XNewRef(PyImport_GetModuleDict());
@@ -195,6 +198,7 @@ sco_scoring_finish(struct sco_scoring *scoring)
     Py_CLEAR(scoring->unfit);
     Py_CLEAR(scoring->refusals);
     Py_CLEAR(scoring->timeout);
+    Py_CLEAR(scoring->cancelled);
     Py_CLEAR(scoring->modules);
     Py_CLEAR(scoring->flask);
     Py_CLEAR(scoring->call_type);

@@ -29,6 +29,7 @@ struct sco_scoring {
     PyObject *unfit;         /* likewise */
     PyObject *refusals;      /* a list, or NULL where nothing is refused */
     PyObject *timeout;       /* the class ScoringTimeout */
+    PyObject *cancelled;     /* the class Cancelled */
     PyObject *modules;       /* sys.modules */
     PyObject *flask;         /* the string "flask" */
     PyTypeObject *call_type; /* _core.Call */

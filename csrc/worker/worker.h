@@ -105,6 +105,7 @@ struct sco_worker_setup {
     uint64_t limit_ns;         /* of one run(); 0: none */
     uint64_t stream_limit_ns;  /* of silence in a stream; 0: none */
     uint32_t timeout_ms;       /* `limit_ns` for the script's log lines */
+    bool raise_cancelled;      /* interrupt a run() that nobody waits for */
 };
 
 struct sco_worker {
@@ -156,7 +157,8 @@ struct sco_worker_ops {
     /* Writes the stack of the script to stderr, without waiting for it. */
     void (*dump)(struct sco_worker *worker);
 
-    /* Raises ScoringTimeout in the script, if it runs Python code at all. */
+    /* Raises ScoringTimeout or Cancelled in the script (the request's mark
+     * says which), if it runs Python code at all. */
     void (*interrupt)(struct sco_worker *worker);
 
     /* Ends the worker at once; on_gone follows, in a later turn. A thread
@@ -224,8 +226,11 @@ void sco_worker_return(struct sco_worker *worker);
 /* The newest request that could be taken back, or NULL. */
 struct sco_request *sco_worker_spare(struct sco_worker *worker);
 
-/* The request is no longer wanted: the running script sees it cancelled. */
-void sco_worker_cancel(struct sco_worker *worker, struct sco_request *req);
+/* The request, which has been started, is no longer wanted: the running script
+ * sees it cancelled, and is interrupted where raising is asked for and nobody
+ * reads the answer (GONE, DEADLINE). The worker is not killed for it. */
+void sco_worker_cancel(struct sco_worker *worker, struct sco_request *req,
+                       enum sco_cancel why);
 
 /* Tells a worker to end when it is through with what it holds. */
 void sco_worker_leave(struct sco_worker *worker);

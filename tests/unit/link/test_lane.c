@@ -213,9 +213,9 @@ test_cancelling_is_seen_by_the_running_call_alone(void **state)
     assert_false(sink->ops->cancelled(sink));
     sco_arena_cancel(pair->arena, first, SCO_CANCEL_TIMEOUT);
     assert_true(sink->ops->cancelled(sink));
-    assert_true(sink->ops->timed_out(sink));
+    assert_int_equal(sink->ops->stop(sink), SCO_STOP_TIMEOUT);
     reply_text(pair, "");
-    assert_false(sink->ops->timed_out(sink));
+    assert_int_equal(sink->ops->stop(sink), SCO_STOP_NOT);
     assert_int_equal(sco_child_try_next(pair->child, &call, &line),
                      SCO_CHILD_CALL);
     assert_false(sink->ops->cancelled(sink));

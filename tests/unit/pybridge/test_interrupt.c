@@ -53,7 +53,7 @@ test_late_is_stopped(void **state)
 {
     (void)state;
     begin(signalling);
-    fake.timed_out = true;
+    fake.stop = SCO_STOP_TIMEOUT;
     score("x");
     assert_string_equal(fake_text(&fake.body), "failed ScoringTimeout");
     finish();
@@ -77,11 +77,11 @@ test_after_the_call(void **state)
     begin("def run(data):\n"
           "    for _ in range(1000): pass\n"
           "    return data\n");
-    fake.timed_out = true;
+    fake.stop = SCO_STOP_TIMEOUT;
     assert_int_equal(raise(SCO_INTERRUPT_SIGNAL), 0);
     assert_int_equal(PyErr_CheckSignals(), 0); /* no call in hand */
     assert_int_equal(raise(SCO_INTERRUPT_SIGNAL), 0);
-    fake.timed_out = false; /* the next call's */
+    fake.stop = SCO_STOP_NOT; /* the next call's */
     score("next");
     assert_string_equal(fake_text(&fake.body), "\"next\"");
     finish();
@@ -97,7 +97,7 @@ test_handler_outlives_us(void **state)
           "before = signal.SIG_DFL\n");
     py_run("kept = signal.getsignal(signal.SIGRTMAX - 2)\n");
     py_assert("callable(kept)");
-    fake.timed_out = true;
+    fake.stop = SCO_STOP_TIMEOUT;
     finish();
     py_assert("signal.getsignal(signal.SIGRTMAX - 2) == signal.SIG_DFL");
     py_assert("kept(62, None) is None");

@@ -292,7 +292,7 @@ test_interrupts_a_thread(void **state)
     (void)state;
     fake_sink_init(&stuck.late);
     fake_sink_init(&stuck.next);
-    stuck.late.timed_out = true;
+    stuck.late.stop = SCO_STOP_TIMEOUT;
     assert_int_equal(begin("stop = False\n"
                            "def run(data):\n"
                            "    while data == 'stuck' and not stop: pass\n"
@@ -339,7 +339,7 @@ test_interrupts_main(void **state)
 
     (void)state;
     fake_sink_init(&fake);
-    fake.timed_out = true;
+    fake.stop = SCO_STOP_TIMEOUT;
     assert_int_equal(begin("import time\n"
                            "run = lambda data: time.sleep(600)\n",
                            "{}", &err),

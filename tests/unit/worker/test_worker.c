@@ -130,7 +130,7 @@ test_an_answered_request_still_keeps_the_worker(void **state)
     req = one_worker_give(0, "x");
     assert_true(fake_took(one_worker.fake, "x"));
     assert_true(sco_request_fail(req, SCO_CANCELLED, NULL, 0));
-    sco_worker_cancel(one_worker.worker, req);
+    sco_worker_cancel(one_worker.worker, req, SCO_CANCEL_GONE);
     assert_int_equal(one_worker.worker->held_count, 1);
     assert_true(sco_child_sink(one_worker.fake->child)
                     ->ops->cancelled(sco_child_sink(one_worker.fake->child)));
