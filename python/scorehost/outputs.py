@@ -227,6 +227,10 @@ class Stream:
         except StopIteration:
             self.close()
             raise
+        except errors.Cancelled:
+            log.info("run() was cancelled: nobody reads its stream any more")
+            self.close()
+            raise
         except BaseException:
             log.error("Encountered Exception: %s", traceback_text())
             self.close()
@@ -290,6 +294,9 @@ def failed(exc: BaseException, timeout_ms: int) -> reply.Reply:
     """Logs what ``run()`` raised and makes the reply for it."""
     if isinstance(exc, errors.ScoringTimeout):
         return _timed_out(exc, timeout_ms)
+    if isinstance(exc, errors.Cancelled):
+        log.info("run() was cancelled: nobody waits for its answer any more")
+        return reply.message(499, reply.CANCELLED)
     aborted = _aborted(exc)
     if aborted is not None:
         return aborted
