@@ -163,13 +163,24 @@ give_failed(struct sco_scorer *scorer)
     return give_returned(scorer, reply);
 }
 
-/* A result that is not JSON by itself. */
+/* A result that is not JSON by itself. A coroutine behind a decorator and the
+ * first item of a stream are the script's code again; finish() answers for
+ * what they raise, but for an interrupt that came beside it. */
 static int
 give_finished(struct sco_scorer *scorer, PyObject *result, uint64_t run_ns)
 {
-    return give_returned(
-        scorer, PyObject_CallFunction(scorer->scoring->finish, "OK", result,
-                                      (unsigned long long)run_ns));
+    const struct sco_scoring *scoring = scorer->scoring;
+    PyObject *reply;
+
+    begin_run(scorer);
+    reply = PyObject_CallFunction(scoring->finish, "OK", result,
+                                  (unsigned long long)run_ns);
+    end_run(scorer);
+    if (reply == NULL && (PyErr_ExceptionMatches(scoring->timeout) ||
+                          PyErr_ExceptionMatches(scoring->cancelled))) {
+        return give_failed(scorer);
+    }
+    return give_returned(scorer, reply);
 }
 
 static int

@@ -60,6 +60,29 @@ test_late_is_stopped(void **state)
 }
 
 static void
+test_cancelled_is_stopped_too(void **state)
+{
+    (void)state;
+    begin(signalling);
+    fake.stop = SCO_STOP_CANCELLED;
+    score("x");
+    assert_string_equal(fake_text(&fake.body), "failed Cancelled");
+    finish();
+}
+
+/* run() is only told that its client has left. */
+static void
+test_without_being_asked_for_nothing_is_raised(void **state)
+{
+    (void)state;
+    begin(signalling);
+    fake.left = true;
+    score("x");
+    assert_string_equal(fake_text(&fake.body), "\"x\"");
+    finish();
+}
+
+static void
 test_in_time_goes_on(void **state)
 {
     (void)state;
@@ -109,6 +132,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_late_is_stopped),
+        cmocka_unit_test(test_cancelled_is_stopped_too),
+        cmocka_unit_test(test_without_being_asked_for_nothing_is_raised),
         cmocka_unit_test(test_in_time_goes_on),
         cmocka_unit_test(test_after_the_call),
         cmocka_unit_test(test_handler_outlives_us),
