@@ -296,6 +296,7 @@ make_deployment(struct host *host, struct sco_error *err)
         .server_version = config->server_version,
         .timeout_ms = limit_ms,
         .request_timeout_ms = config->request_timeout_ms,
+        .server_timing = config->server_timing,
         .max_waiting_bytes = config->queue_max_bytes,
         .lines = { .deployment = host->deployment,
                    .on = config->access_log,

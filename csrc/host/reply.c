@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "deploy/deployment.h"
+#include "host/stages.h"
 #include "host/timeout.h"
 #include "http/problem.h"
 #include "link/call.h"
@@ -117,22 +118,52 @@ add_ids(const struct visit *visit, struct fields *fields)
     }
 }
 
+static bool
+is_scoring(const struct visit *visit)
+{
+    return visit->is_matched && !visit->is_plumbing &&
+           visit->route == VISIT_SCORE;
+}
+
+/* Writes the value of Server-Timing. The slot's mark tells of this request
+ * only while a worker has it. */
 static void
-write_lines(struct visit *visit, const struct visit_reply *reply)
+write_timing(const struct visit *visit, const struct visit_reply *reply,
+             uint64_t now_ns, struct sco_text *out)
+{
+    struct sco_request *req = visit->req;
+    struct sco_stages stages = {
+        .head_ns = visit->begun_ns,
+        .body_ns = visit->body_ns,
+        .begun_ns = reply->run_begun_ns,
+        .run_ns = reply->run_ns,
+        .now_ns = now_ns,
+    };
+
+    if (req != NULL && req->ticket != 0) {
+        stages.started_ns = sco_arena_started_ns(req->arena, req->slot);
+    }
+    sco_stages_write(&stages, out);
+}
+
+static void
+write_lines(struct visit *visit, const struct visit_reply *reply,
+            uint64_t now_ns)
 {
     bool bodiless = sco_slice_equal(visit->head->method, SCO_SLICE("HEAD")) ||
                     reply->status == 204 || reply->status == 304;
     struct sco_line_facts facts = {
         .head = visit->head,
         .status = reply->status,
-        .took_ns = sco_clock_now_ns() - visit->begun_ns,
+        .took_ns = now_ns - visit->begun_ns,
         .body_bytes = reply->body.len,
         .streamed = reply->stream != NULL,
         .pid = visit->pid,
     };
 
-    if (visit->is_matched && !visit->is_plumbing &&
-        (visit->route == VISIT_SCORE || visit->route == VISIT_SWAGGER)) {
+    if (is_scoring(visit) ||
+        (visit->is_matched && visit->route == VISIT_SWAGGER &&
+         !visit->is_plumbing)) {
         sco_lines_score(&visit->host->lines, &facts);
     }
     if (!facts.streamed) {
@@ -156,6 +187,8 @@ visit_send(struct visit *visit, const struct visit_reply *reply)
     struct sco_cors_fields cors = { .count = 0 };
     struct fields fields;
     struct sco_text ms = { 0 };
+    struct sco_text timing = { 0 };
+    uint64_t now_ns = sco_clock_now_ns();
 
     fields.count = 0;
     add(&fields, SCO_SLICE("Server"), SCO_SLICE("scorehost"));
@@ -179,12 +212,16 @@ visit_send(struct visit *visit, const struct visit_reply *reply)
         add(&fields, cors.fields[i].name, cors.fields[i].value);
     }
     add_ids(visit, &fields);
+    if (visit->host->server_timing && is_scoring(visit)) {
+        write_timing(visit, reply, now_ns, &timing);
+        add(&fields, SCO_SLICE("Server-Timing"), sco_text_slice(&timing));
+    }
     out.fields = fields.items;
     out.field_count = fields.count;
     visit->replied = true;
     visit->status = reply->status;
     visit->streams = reply->stream != NULL;
-    write_lines(visit, reply);
+    write_lines(visit, reply, now_ns);
     if (visit->req == NULL) {
         /* A reply without a worker may be gone before the turn's end. */
         sco_lines_flush(&visit->host->lines);
@@ -192,6 +229,7 @@ visit_send(struct visit *visit, const struct visit_reply *reply)
     sco_exchange_reply(visit->ex, &out);
     sco_cors_fields_finish(&cors);
     sco_text_finish(&ms);
+    sco_text_finish(&timing);
 }
 
 static const struct sco_slice shutting_down =
@@ -465,6 +503,7 @@ visit_send_answer(struct visit *visit, struct sco_request *req,
         .body = answer->body,
         .stream_bytes = answer->stream_bytes,
         .run_ns = answer->run_ns,
+        .run_begun_ns = answer->begun_ns,
         .failed = (answer->flags & SCO_REPLY_FAILED) != 0,
         .no_failed = (answer->flags & SCO_REPLY_NO_FAILED_HEADER) != 0,
         .has_exec_ms = (answer->flags & SCO_REPLY_EXEC_MS) != 0,

@@ -42,6 +42,7 @@ struct visit_host {
     uint64_t full_logged_ns, hopeless_logged_ns;
     struct sco_loop *loop;
     bool draining;
+    bool server_timing; /* the header is sent */
 };
 
 struct visit {
@@ -57,6 +58,7 @@ struct visit {
     unsigned status;
     pid_t pid;
     uint64_t begun_ns;
+    uint64_t body_ns; /* when the body was whole; only for Server-Timing */
     uint64_t wait_ms; /* how long the caller waits; 0: for ever */
     bool wait_is_own; /* the caller says so, not the configuration */
     struct sco_identity ids;
@@ -81,9 +83,10 @@ struct visit_reply {
     const struct sco_field *fields; /* of the script, or of the route */
     size_t field_count;
     uint64_t run_ns;
-    bool failed;      /* x-ms-run-function-failed: True */
-    bool no_failed;   /* ... is not sent at all */
-    bool has_exec_ms; /* x-ms-run-fn-exec-ms: run_ns */
+    uint64_t run_begun_ns; /* when run() was called; 0: unknown */
+    bool failed;           /* x-ms-run-function-failed: True */
+    bool no_failed;        /* ... is not sent at all */
+    bool has_exec_ms;      /* x-ms-run-fn-exec-ms: run_ns */
     bool close;
 };
 

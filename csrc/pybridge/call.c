@@ -129,7 +129,8 @@ give_returned(struct sco_scorer *scorer, PyObject *reply)
 
     if (reply != NULL) {
         begin_run(scorer);
-        result = sco_reply_give(scorer->scoring, scorer->sink, reply);
+        result = sco_reply_give(scorer->scoring, scorer->sink, reply,
+                                &scorer->time);
         end_run(scorer);
         Py_DECREF(reply);
     }
@@ -190,6 +191,7 @@ give_result(struct sco_scorer *scorer, PyObject *result, uint64_t run_ns)
         .status = 200,
         .flags = SCO_REPLY_EXEC_MS,
         .run_ns = run_ns,
+        .begun_ns = scorer->time.begun_ns,
         .stream_bytes = -1,
     };
     struct sco_slice body = SCO_SLICE("{}");
@@ -253,7 +255,6 @@ score_plain(struct sco_scorer *scorer, const struct sco_call *call)
     /* The first place is the callee's to use (vectorcall). */
     PyObject *args[2] = { NULL, NULL };
     PyObject *result;
-    uint64_t started_ns;
     uint64_t run_ns;
     int given;
 
@@ -262,13 +263,14 @@ score_plain(struct sco_scorer *scorer, const struct sco_call *call)
     if (args[1] == NULL) {
         return give_undecodable(scorer);
     }
-    started_ns = sco_clock_now_ns();
+    scorer->time.begun_ns = sco_clock_now_ns();
     begin_run(scorer);
     result =
         PyObject_Vectorcall(scoring->run, args + 1,
                             PY_VECTORCALL_ARGUMENTS_OFFSET, scoring->keywords);
     end_run(scorer);
-    run_ns = sco_clock_now_ns() - started_ns;
+    run_ns = sco_clock_now_ns() - scorer->time.begun_ns;
+    scorer->time.run_ns = run_ns;
 
     /* The reply first: what letting go of these costs is nobody's wait. */
     given = result != NULL ? give_result(scorer, result, run_ns)
@@ -292,6 +294,10 @@ score_general(struct sco_scorer *scorer, const struct sco_call *call)
     begin_run(scorer);
     reply = PyObject_CallOneArg(scorer->scoring->invoke, object);
     end_run(scorer);
+    scorer->time.begun_ns = sco_call_object_begun_ns(object);
+    if (scorer->time.begun_ns != 0) {
+        scorer->time.run_ns = sco_clock_now_ns() - scorer->time.begun_ns;
+    }
     sco_call_object_detach(object);
     /* invoke() answers for the script itself; what it raises is a timeout
      * that came after run(). */
@@ -307,6 +313,7 @@ sco_scorer_score(struct sco_scorer *scorer, const struct sco_call *call,
 
     scorer->sink = sink;
     scorer->refused = refused_count(scoring);
+    scorer->time = (struct sco_run_time){ .begun_ns = 0 };
     sco_current_begin(call, sink);
     if (call->way == SCO_CALL_PLAIN && scoring->fast &&
         !sco_scoring_has_flask(scoring)) {

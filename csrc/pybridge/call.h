@@ -14,6 +14,7 @@
 
 #include "link/call.h"
 #include "pybridge/encode.h"
+#include "pybridge/reply.h"
 #include "pybridge/scoring.h"
 
 #include <stdatomic.h>
@@ -22,10 +23,11 @@
 struct sco_scorer {
     const struct sco_scoring *scoring;
     struct sco_encoder encoder;
-    unsigned long thread_id; /* as Python knows it */
-    struct sco_sink *sink;   /* of the call in hand */
-    Py_ssize_t refused;      /* what `refusals` held when it began */
-    atomic_int run;          /* enum run_state of call.c */
+    unsigned long thread_id;  /* as Python knows it */
+    struct sco_sink *sink;    /* of the call in hand */
+    struct sco_run_time time; /* ... as far as it was measured */
+    Py_ssize_t refused;       /* what `refusals` held when it began */
+    atomic_int run;           /* enum run_state of call.c */
 };
 
 /* Makes the calling thread's scorer.

@@ -36,6 +36,7 @@ struct sco_answer {
     unsigned status;
     uint32_t flags; /* enum sco_reply_flag */
     uint64_t run_ns;
+    uint64_t begun_ns; /* when run() was called; 0: unknown */
     int64_t stream_bytes;
     bool has_reason;
     struct sco_slice headers; /* a field block */

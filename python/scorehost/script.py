@@ -289,7 +289,7 @@ class Scoring:
         except inputs.BadInput as exc:
             return reply.message(exc.status, exc.text)
         before = self._refused()
-        started = perf_counter_ns()
+        started = call.begin()
         try:
             result = self.run(**arguments)
             if isinstance(result, CoroutineType):
