@@ -76,6 +76,21 @@ sco_scorer_stop(const struct sco_scorer *scorer)
     return NULL;
 }
 
+/* A thread that waits in an event loop runs no Python code, and would see
+ * the exception when it is woken for something else. */
+static void
+wake(const struct sco_scorer *scorer)
+{
+    PyObject *done;
+
+    if (scorer->scoring->wake != NULL) {
+        done = PyObject_CallFunction(scorer->scoring->wake, "k",
+                                     scorer->thread_id);
+        sco_report(scorer->scoring->wake);
+        Py_XDECREF(done);
+    }
+}
+
 void
 sco_scorer_strike(struct sco_scorer *scorer)
 {
@@ -96,6 +111,7 @@ sco_scorer_strike(struct sco_scorer *scorer)
     PyThreadState_SetAsyncExc(scorer->thread_id, why);
     atomic_store(&scorer->run,
                  why == scorer->scoring->timeout ? RUN_STRUCK : RUN_WARNED);
+    wake(scorer);
 }
 
 static inline void

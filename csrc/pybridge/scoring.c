@@ -132,6 +132,7 @@ read_optional(PyObject *object, struct sco_scoring *out)
 {
     if (PyObject_GetOptionalAttrString(object, "stream_failed",
                                        &out->stream_failed) < 0 ||
+        PyObject_GetOptionalAttrString(object, "wake", &out->wake) < 0 ||
         PyObject_GetOptionalAttrString(object, "unfit", &out->unfit) < 0 ||
         PyObject_GetOptionalAttrString(object, "refusals", &out->refusals) <
             0) {
@@ -195,6 +196,7 @@ sco_scoring_finish(struct sco_scoring *scoring)
     Py_CLEAR(scoring->failed);
     Py_CLEAR(scoring->log_line);
     Py_CLEAR(scoring->stream_failed);
+    Py_CLEAR(scoring->wake);
     Py_CLEAR(scoring->unfit);
     Py_CLEAR(scoring->refusals);
     Py_CLEAR(scoring->timeout);

@@ -26,6 +26,7 @@ struct sco_scoring {
     PyObject *failed;
     PyObject *log_line;
     PyObject *stream_failed; /* NULL where the object has none */
+    PyObject *wake;          /* likewise */
     PyObject *unfit;         /* likewise */
     PyObject *refusals;      /* a list, or NULL where nothing is refused */
     PyObject *timeout;       /* the class ScoringTimeout */

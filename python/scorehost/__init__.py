@@ -11,11 +11,13 @@ __version__ = "0.1.0"
 #: in `x-ms-server-version` and in `azureml_inference_server_http.__version__`.
 COMPAT_VERSION = "1.5.1"
 
+__all__ = ["COMPAT_VERSION", "Cancelled", "cancelled", "time_left"]
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from scorehost._core import cancelled as cancelled
-    from scorehost._core import time_left as time_left
-    from scorehost.errors import Cancelled as Cancelled
+    from scorehost._core import cancelled
+    from scorehost._core import time_left
+    from scorehost.errors import Cancelled
 else:
 
     def __getattr__(name):

@@ -355,6 +355,11 @@ class Scoring:
                 return isolation.unfit(self._settings.script_path, found)
         return outputs.failed(exc, self._settings.scoring_timeout_ms)
 
+    @staticmethod
+    def wake(thread_id: int) -> None:
+        """Has a thread that waits in a coroutine see what was raised in it."""
+        outputs.wake(thread_id)
+
     def log_line(self, logger: str, level: int, message: str) -> None:
         """Writes a line of the host's through the worker's logging."""
         logging.getLogger(logger).log(level, message)
