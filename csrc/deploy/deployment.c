@@ -345,16 +345,16 @@ uint64_t
 sco_deployment_late_ns(const struct sco_deployment *deployment,
                        uint64_t deadline_ns)
 {
-    uint64_t now_ns = sco_loop_now_ns(deployment->setup.loop);
-    struct sco_queue_outlook outlook = {
-        .workers = sco_pool_ready_count(&deployment->pool),
-        .run_ns = deployment->run_ns,
-    };
-    size_t held = sco_deployment_busy(deployment) - deployment->queue.count;
+    struct sco_queue_outlook outlook = { .run_ns = deployment->run_ns };
+    uint64_t now_ns;
+    size_t held;
 
     if (deadline_ns == 0) {
         return 0;
     }
+    now_ns = sco_clock_now_ns(); /* a turn may last longer than a deadline */
+    held = sco_deployment_busy(deployment) - deployment->queue.count;
+    outlook.workers = sco_pool_ready_count(&deployment->pool);
     outlook.left_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
     outlook.ahead =
         held + sco_queue_ahead(&deployment->queue, deadline_ns, now_ns);

@@ -350,7 +350,7 @@ is_late(struct visit *visit)
     if (deadline_ns == 0) {
         return false;
     }
-    if (deadline_ns <= sco_loop_now_ns(visit->host->loop)) {
+    if (deadline_ns <= sco_clock_now_ns()) {
         visit_send_late(visit, VISIT_LATE_BODY);
         return true;
     }

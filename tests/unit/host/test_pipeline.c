@@ -562,14 +562,17 @@ test_it_is_healthy_while_every_worker_is_busy(void **state)
 static void
 test_without_any_worker_everything_is_refused(void **state)
 {
+    static const char probe[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
     unsigned status;
 
     (void)state;
     start();
+    do {
+        status = http_ask(tiny_host_port(host), probe, NULL, 0);
+    } while (status == 503); /* until the first one is ready */
     tiny_host_fail(host);
     do {
-        status = http_ask(tiny_host_port(host),
-                          "GET / HTTP/1.1\r\nHost: a\r\n\r\n", NULL, 0);
+        status = http_ask(tiny_host_port(host), probe, NULL, 0);
     } while (status == 200); /* until the second one has died */
     assert_int_equal(status, 503);
     expect("hello", 503, NULL);
