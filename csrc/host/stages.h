@@ -6,7 +6,8 @@
  *     read    from the arrival of the head to the last byte of the body
  *     queue   until a worker began with it
  *     wait    until run() was called: the worker's interpreter was busy, or
- *             made the arguments
+ *             made the arguments; of a remote worker also the way there and
+ *             back, and then `write` is left out
  *     run     inside run()
  *     write   until the response's head was made
  *
@@ -28,7 +29,8 @@ struct sco_stages {
     uint64_t body_ns;
     uint64_t started_ns;
     uint64_t begun_ns;
-    uint64_t run_ns; /* how long run() took; 0: it did not come back */
+    uint64_t run_ns; /* not a moment: how long run() took; 0: it did not come
+                        back */
     uint64_t now_ns;
 };
 

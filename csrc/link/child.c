@@ -214,8 +214,25 @@ call_is_sound(const struct sco_lane_call *call)
                call->slot_bytes;
 }
 
-/* Starts a request, unless it was revoked, or its caller's time is over: then
- * the host, whose timer rings now, takes it back and says so. */
+/* Whether the caller's time is over before its request has begun: then the
+ * host, whose timer rings now, takes it back and says so. */
+static bool
+is_late(struct sco_child *child, const struct sco_lane_call *call,
+        uint64_t now_ns)
+{
+    if (call->deadline_ns == 0 || now_ns < call->deadline_ns) {
+        return false;
+    }
+    if ((call->flags & SCO_LANE_ANSWER_LATE) != 0) {
+        child_push(child, &(struct sco_lane_reply){ .kind = SCO_LANE_WHOLE,
+                                                    .ticket = call->ticket,
+                                                    .status = 504,
+                                                    .stream_bytes = -1 });
+    }
+    return true;
+}
+
+/* Starts a request, unless it was revoked. */
 static bool
 start_call(struct sco_child *child, const struct sco_lane_call *call,
            uint64_t now_ns)
@@ -225,8 +242,7 @@ start_call(struct sco_child *child, const struct sco_lane_call *call,
         (struct shared_mark *)(void *)(child->arena.at + SHARED_PAGE +
                                        call->offset);
 
-    if ((call->deadline_ns != 0 && now_ns >= call->deadline_ns) ||
-        !atomic_compare_exchange_strong(&mark->ticket, &waiting,
+    if (!atomic_compare_exchange_strong(&mark->ticket, &waiting,
                                         call->ticket << MARK_BITS |
                                             MARK_STARTED)) {
         return false;
@@ -314,6 +330,7 @@ sco_child_try_next(struct sco_child *child, struct sco_call *call_out,
         uint64_t now_ns = sco_clock_now_ns();
 
         if (!call_is_sound(&child->call) ||
+            is_late(child, &child->call, now_ns) ||
             !start_call(child, &child->call, now_ns)) {
             continue;
         }

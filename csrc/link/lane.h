@@ -29,6 +29,13 @@ enum sco_lane_call_kind {
     SCO_LANE_LINE,    /* a line for Python's logging */
 };
 
+/* What a worker is to do, beside calling run(). */
+enum sco_lane_call_flag {
+    /* Answer what comes too late, with 504: whoever sent it does not watch
+     * the time, and waits for an answer to each. */
+    SCO_LANE_ANSWER_LATE = 1,
+};
+
 /* What goes to a worker: a request that stands in a slot. The head block
  * follows the mark, the body follows the head block. */
 struct sco_lane_call {
@@ -39,7 +46,7 @@ struct sco_lane_call {
     uint32_t head_bytes;
     uint32_t kind;
     uint32_t timeout_ms;
-    uint32_t spare;
+    uint32_t flags;       /* enum sco_lane_call_flag */
     uint64_t deadline_ns; /* the caller's, on the host's monotonic clock;
                              0: none. A worker does not begin it later. */
 };

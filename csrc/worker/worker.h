@@ -157,15 +157,13 @@ struct sco_worker_ops {
     /* Writes the stack of the script to stderr, without waiting for it. */
     void (*dump)(struct sco_worker *worker);
 
-    /* Raises ScoringTimeout or Cancelled in the script (the request's mark
-     * says which), if it runs Python code at all. */
+    /* Raises what the request's mark asks for, if the script runs Python. */
     void (*interrupt)(struct sco_worker *worker);
 
     /* Ends the worker at once; on_gone follows, in a later turn. A thread
      * cannot be ended: if it has anything in hand it is left behind, and its
      * worker's end has `lost`. What it may yet come back to is the kind's to
-     * keep: its end of the lane, and a reference to each request that it has
-     * started. The worker is freed like any other. */
+     * keep: its end of the lane, a reference to each request it started. */
     void (*kill)(struct sco_worker *worker);
 
     /* Frees what start() made. Also half of it. */
@@ -216,8 +214,7 @@ void sco_worker_flush(struct sco_worker *worker);
 /* Hears the worker's replies. True when there was one. */
 bool sco_worker_poll(struct sco_worker *worker);
 
-/* Takes a request back that the worker has not started. False: it has.
- * Ownership: on true the caller has the work. */
+/* Takes back what was not started: true, and then the caller has the work. */
 bool sco_worker_take_back(struct sco_worker *worker, struct sco_request *req);
 
 /* Returns all that the worker has not started to its boss. */
@@ -226,9 +223,7 @@ void sco_worker_return(struct sco_worker *worker);
 /* The newest request that could be taken back, or NULL. */
 struct sco_request *sco_worker_spare(struct sco_worker *worker);
 
-/* The request, which has been started, is no longer wanted: the running script
- * sees it cancelled, and is interrupted where raising is asked for and nobody
- * reads the answer (GONE, DEADLINE). The worker is not killed for it. */
+/* Nobody wants what runs: the script sees it, and may be interrupted. */
 void sco_worker_cancel(struct sco_worker *worker, struct sco_request *req,
                        enum sco_cancel why);
 

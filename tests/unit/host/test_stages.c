@@ -30,6 +30,12 @@ static const struct {
       { .head_ns = T0, .body_ns = T0 + US, .started_ns = T0 + 3 * US,
         .now_ns = T0 + 9 * US },
       "read;dur=0.001, queue;dur=0.002, run;dur=0.006" },
+    { "a worker with another clock",
+      { T0, T0 + US, T0 + 3 * US, 0, 4 * US, T0 + 9 * US },
+      "read;dur=0.001, queue;dur=0.002, wait;dur=0.002, run;dur=0.004" },
+    { "... that lies",
+      { T0, T0 + US, T0 + 3 * US, 0, UINT64_MAX, T0 + 9 * US },
+      "read;dur=0.001, queue;dur=0.002, wait;dur=0.000, run;dur=0.006" },
     { "a worker that lies: run() began before the request",
       { T0, T0 + US, T0 + 3 * US, 1, 2 * US, T0 + 9 * US },
       "read;dur=0.001, queue;dur=0.002, wait;dur=0.000, run;dur=0.002, "

@@ -309,6 +309,35 @@ test_a_call_knows_when_its_time_is_over(void **state)
     assert_int_equal(take_limited(pair, now_ns, 0, &call), SCO_CHILD_NONE);
 }
 
+/* A host that is elsewhere cannot take it back. */
+static void
+test_a_late_call_is_answered_where_that_is_asked_for(void **state)
+{
+    struct sco_lane_call call = { .flags = SCO_LANE_ANSWER_LATE,
+                                  .deadline_ns = 1 };
+    struct pair *pair = *state;
+    struct sco_lane_reply reply;
+    struct sco_child_line line;
+    struct sco_slot slot;
+    struct sco_call taken;
+
+    assert_int_equal(sco_slots_take(sco_arena_slots(pair->arena), 1000, &slot),
+                     SCO_OK);
+    call.offset = slot.offset;
+    call.slot_bytes = slot.bytes;
+    call.ticket = sco_arena_mark(pair->arena, slot);
+    assert_true(sco_lane_send(pair->lane, &call));
+    while (sco_lane_take(pair->lane, &reply) == SCO_OK) {
+    }
+    assert_int_equal(sco_child_try_next(pair->child, &taken, &line),
+                     SCO_CHILD_NONE);
+    assert_int_equal(sco_lane_take(pair->lane, &reply), SCO_OK);
+    assert_int_equal(reply.kind, SCO_LANE_WHOLE);
+    assert_int_equal(reply.ticket, call.ticket);
+    assert_int_equal(reply.status, 504);
+    assert_int_equal(sco_arena_started_ns(pair->arena, slot), 0);
+}
+
 static void
 test_stop_comes_after_what_waits(void **state)
 {
@@ -573,6 +602,7 @@ main(void)
         WITH_PAIR(test_cancelling_is_seen_by_the_running_call_alone),
         WITH_PAIR(test_what_a_cancelled_call_is_told),
         WITH_PAIR(test_a_call_knows_when_its_time_is_over),
+        WITH_PAIR(test_a_late_call_is_answered_where_that_is_asked_for),
         WITH_PAIR(test_stop_comes_after_what_waits),
         WITH_PAIR(test_ready_carries_its_documents),
         WITH_PAIR(test_no_wakeup_is_ever_lost),

@@ -272,7 +272,7 @@ test_a_stream_after_its_client_left_ends_without_a_start(void **state)
     (void)state;
     assert_true(fake_took(one_worker.fake, "x"));
     req->on_answer = NULL;
-    sco_worker_cancel(one_worker.worker, req);
+    sco_worker_cancel(one_worker.worker, req, SCO_CANCEL_GONE);
     assert_int_equal(
         sink->ops->start(sink, &head, (struct sco_slice){ NULL, 0 }),
         SCO_CANCELLED);
