@@ -11,25 +11,17 @@ from .conftest import Make
 from .host import Host, Later
 from .wire import request, until
 
-KINDS = ["process", "thread"]
-
-
-@pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest) -> str:
-    """The kinds of workers."""
-    return str(request.param)
-
 
 @pytest.fixture
-def lab(kind: str, host: Make) -> Host:
+def lab(host: Make) -> Host:
     """A host with one worker."""
-    return host("lab.py", "--worker_kind", kind)
+    return host("lab.py")
 
 
 @pytest.fixture
-def raising(kind: str, host: Make) -> Host:
+def raising(host: Make) -> Host:
     """A host that raises Cancelled in run()."""
-    return host("lab.py", "--worker_kind", kind, "--raise_cancelled")
+    return host("lab.py", "--raise_cancelled")
 
 
 def seen(server: Host, name: str) -> str:
@@ -80,8 +72,8 @@ def test_who_only_stops_sending_is_still_answered(lab: Host) -> None:
     assert lab.scored() == []
 
 
-def test_a_stream_goes_on_for_who_only_stops_sending(host: Make, kind: str) -> None:
-    server = host("drip.py", "--worker_kind", kind, "--raise_cancelled")
+def test_a_stream_goes_on_for_who_only_stops_sending(host: Make) -> None:
+    server = host("drip.py", "--raise_cancelled")
     (server.app / "item0.open").touch()
     with server.connect() as connection:
         connection.send(request(body=b"3"))
@@ -133,8 +125,8 @@ def test_a_script_that_does_not_obey_is_left_alone(raising: Host) -> None:
     assert raising.do("pid").json == worker
 
 
-def test_a_stream_is_interrupted_too(host: Make, kind: str) -> None:
-    server = host("drip.py", "--worker_kind", kind, "--raise_cancelled")
+def test_a_stream_is_interrupted_too(host: Make) -> None:
+    server = host("drip.py", "--raise_cancelled")
     later = server.later(request(body=b"2"))
     until("it waits", (server.app / "item0.here").exists)
     later.connection.reset()
@@ -169,9 +161,10 @@ def test_a_late_interrupt_does_not_hit_the_next_one(raising: Host) -> None:
         assert raising.do("echo", value=number).json == number
 
 
-def test_a_storm_of_leaving_clients(kind: str, host: Make) -> None:
-    server = host("lab.py", "--worker_kind", kind, "--raise_cancelled", "--worker_count", "2")
-    server.wait_ready(1 if kind == "thread" else 2)
+def test_a_storm_of_leaving_clients(worker_kind: str, host: Make) -> None:
+    server = host("lab.py", "--raise_cancelled", "--worker_count", "2")
+    if worker_kind == "process":
+        server.wait_ready(2)
     sockets = server.sockets()
     dice = random.Random(7)
     for _ in range(10):
@@ -185,15 +178,17 @@ def test_a_storm_of_leaving_clients(kind: str, host: Make) -> None:
     # Nothing is held for any of them: a queue of one has room for the next.
     for number in range(20):
         assert server.do("echo", value=number).json == number
-    server.wait_sockets(sockets)
+    until("their sockets are closed", lambda: server.sockets() <= sockets)
     assert server.stop() == 0, "draining waits for nobody"
 
 
 # Threads of the script's own
 
 
-def test_threads_of_the_script_are_told_of_the_one_request(kind: str, lab: Host) -> None:
+def test_threads_of_the_script_are_told_of_the_one_request(
+    worker_kind: str, lab: Host
+) -> None:
     """In a worker process there is one; inside the host nobody can know whose they are."""
     leave(lab, "work", "helper").connection.reset()
-    told = kind == "process"
+    told = worker_kind == "process"
     assert json.loads(seen(lab, "work")) == [told, told]

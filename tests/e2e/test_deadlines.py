@@ -10,18 +10,16 @@ from .conftest import Make
 from .host import Host
 from .wire import chunked, request, until
 
-KINDS = ["process", "thread"]
-
 LATE = "Request timeout after {} ms ({}): {}."
 OWN = "x-request-timeout-ms"
 WAITING = "it was waiting for a worker"
 RUNNING = "the script was running"
 
 
-@pytest.fixture(params=KINDS)
-def lab(request: pytest.FixtureRequest, host: Make) -> Host:
-    """A host with one worker of each kind."""
-    return host("lab.py", "--worker_kind", request.param)
+@pytest.fixture
+def lab(host: Make) -> Host:
+    """A host with one worker."""
+    return host("lab.py")
 
 
 def test_who_waits_is_told_at_its_time_and_never_scored(lab: Host) -> None:
@@ -104,6 +102,7 @@ def test_the_hosts_own_default(host: Make) -> None:
     assert lab.impatient(10**15, "echo", value=1).result().json == 1
 
 
+@pytest.mark.kinds("process", why="a thread cannot be killed")
 def test_the_scoring_timeout_keeps_its_status_and_kills(host: Make) -> None:
     lab = host("lab.py", env={"SCORING_TIMEOUT_MS": "300"})
     worker = lab.workers()[0]

@@ -3,7 +3,6 @@
 Not every interpreter may have ctypes, so it is imported where it is used.
 """
 
-import faulthandler
 import json
 import os
 import signal
@@ -21,6 +20,10 @@ calls = 0
 
 def init() -> None:
     """Load nothing; a crash is to be seen by the host alone."""
+    try:
+        import faulthandler
+    except ImportError:
+        return  # not every interpreter may have it
     faulthandler.disable()
 
 
