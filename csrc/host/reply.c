@@ -331,6 +331,7 @@ visit_deadline_ns(const struct visit *visit)
 void
 visit_send_hopeless(struct visit *visit, uint64_t late_ns)
 {
+    unsigned long long short_ms = late_ns / SCO_NS_PER_MS;
     char text[192];
 
     (void)snprintf(text, sizeof(text),
@@ -338,7 +339,7 @@ visit_send_hopeless(struct visit *visit, uint64_t late_ns)
                    "%llu ms (%s); it would take some %llu ms more. Try again "
                    "later.",
                    (unsigned long long)visit->wait_ms, wait_name(visit),
-                   (unsigned long long)(late_ns / SCO_NS_PER_MS + 1));
+                   short_ms + 1);
     send_busy(visit, sco_slice_of(text), sco_queue_back_in_s(late_ns));
 }
 
