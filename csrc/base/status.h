@@ -19,7 +19,8 @@
     X(NOT_FOUND,   "there is no such thing")                          \
     X(BUSY,        "a limit on waiting work is reached; try later")   \
     X(CLOSED,      "the host is draining or not ready")               \
-    X(TIMEOUT,     "the deadline passed")                             \
+    X(TIMEOUT,     "run() took longer than the host allows")          \
+    X(DEADLINE,    "the time that the caller gave is over")           \
     X(CANCELLED,   "the client went away")                            \
     X(SCRIPT,      "the scoring script raised an exception")          \
     X(WORKER_LOST, "the worker died while it had the work")           \

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "deploy/due.h"
 #include "deploy/scaler.h"
 #include "link/head.h"
 #include "worker/gpus.h"
@@ -28,6 +29,7 @@ struct sco_deployment {
     struct sco_deployment_setup setup;
     struct sco_arena *arena;
     struct sco_queue queue;
+    struct sco_due due;
     struct sco_pool pool;
     struct sco_remote *remote;
     struct sco_watch doorbell;
@@ -159,8 +161,7 @@ on_empty(void *arg)
 static size_t
 depth_for_next(const struct sco_deployment *deployment)
 {
-    const struct sco_request *next = SCO_LIST_ENTRY(
-        deployment->queue.waiting.next, struct sco_request, link);
+    const struct sco_request *next = sco_queue_first(&deployment->queue);
 
     return next->body_bytes > AHEAD_BYTES ? 1
                                           : sco_feed_depth(deployment->run_ns);
@@ -316,6 +317,9 @@ enum sco_status
 sco_deployment_submit(struct sco_deployment *deployment,
                       struct sco_request *req)
 {
+    uint64_t now_ns = sco_loop_now_ns(deployment->setup.loop);
+    enum sco_status status;
+
     if (deployment->stopped) {
         return SCO_CLOSED;
     }
@@ -329,37 +333,57 @@ sco_deployment_submit(struct sco_deployment *deployment,
     sco_scaler_wake(&deployment->scaler);
     if (req->slot.bytes > SCO_SLOT_SMALLEST && deployment->trim.place == 0) {
         sco_loop_timer_set(deployment->setup.loop, &deployment->trim,
-                           sco_loop_now_ns(deployment->setup.loop) + TRIM_NS);
+                           now_ns + TRIM_NS);
     }
-    return sco_queue_push(&deployment->queue, req);
+    status = sco_queue_push(&deployment->queue, req, now_ns);
+    if (status == SCO_OK) {
+        sco_due_add(&deployment->due, req);
+    }
+    return status;
 }
 
-bool
-sco_deployment_waits(const struct sco_deployment *deployment,
-                     const struct sco_request *req)
+uint64_t
+sco_deployment_late_ns(const struct sco_deployment *deployment,
+                       uint64_t deadline_ns)
 {
-    if (sco_list_empty(&req->link)) {
-        return false;
+    struct sco_queue_outlook outlook = { .run_ns = deployment->run_ns };
+    uint64_t now_ns;
+    size_t held;
+
+    if (deadline_ns == 0) {
+        return 0;
     }
-    if (req->worker != NULL) {
-        return req->worker->held.next != &req->link;
-    }
-    return deployment->queue.waiting.next != &req->link ||
-           sco_pool_least_busy(&deployment->pool, 1) == NULL;
+    now_ns = sco_clock_now_ns(); /* a turn may last longer than a deadline */
+    held = sco_deployment_busy(deployment) - deployment->queue.count;
+    outlook.workers = sco_pool_ready_count(&deployment->pool);
+    outlook.left_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+    outlook.ahead =
+        held + sco_queue_ahead(&deployment->queue, deadline_ns, now_ns);
+    return sco_queue_late_ns(&outlook);
 }
 
-bool
-sco_deployment_drop(struct sco_deployment *deployment, struct sco_request *req)
+/* Whether a request waits for others to be done. */
+static bool
+waits(const struct sco_deployment *deployment, const struct sco_request *req)
 {
-    if (sco_list_empty(&req->link)) {
-        return false;
+    if (sco_request_is_queued(req)) {
+        return sco_queue_first(&deployment->queue) != req ||
+               sco_pool_least_busy(&deployment->pool, 1) == NULL;
     }
-    if (req->worker == NULL) {
+    return req->worker != NULL && req->worker->held.next != &req->link;
+}
+
+/* Drops the work if no worker has begun it. False: one has. */
+static bool
+drop(struct sco_deployment *deployment, struct sco_request *req)
+{
+    if (sco_request_is_queued(req)) {
         sco_queue_remove(&deployment->queue, req);
-    } else if (!sco_worker_take_back(req->worker, req)) {
+    } else if (req->worker == NULL ||
+               !sco_worker_take_back(req->worker, req)) {
         return false;
     }
-    req->on_answer = NULL;
+    sco_request_forget(req);
     sco_request_unref(req);
     return true;
 }
@@ -368,10 +392,24 @@ void
 sco_deployment_cancel(struct sco_deployment *deployment,
                       struct sco_request *req)
 {
-    req->on_answer = NULL;
-    if (!sco_deployment_drop(deployment, req) && req->worker != NULL) {
-        sco_worker_cancel(req->worker, req);
+    sco_request_forget(req);
+    if (!drop(deployment, req) && req->worker != NULL) {
+        sco_worker_cancel(req->worker, req, SCO_CANCEL_GONE);
     }
+}
+
+bool
+sco_deployment_half_closed(struct sco_deployment *deployment,
+                           struct sco_request *req)
+{
+    if (waits(deployment, req) && drop(deployment, req)) {
+        return true;
+    }
+    req->half_closed = true;
+    if (req->worker != NULL) {
+        sco_worker_cancel(req->worker, req, SCO_CANCEL_SENDING);
+    }
+    return false;
 }
 
 pid_t
@@ -550,6 +588,7 @@ sco_deployment_create(const struct sco_deployment_setup *setup,
     deployment->setup = *setup;
     deployment->doorbell.fd = -1;
     sco_queue_init(&deployment->queue, &setup->limits);
+    sco_due_init(&deployment->due, setup->loop, &deployment->queue);
     sco_pool_init(&deployment->pool, setup->kind, &deployment->worker_setup,
                   &boss);
     deployment->pool.lost_max = setup->lost_max;
@@ -575,6 +614,7 @@ sco_deployment_create(const struct sco_deployment_setup *setup,
         .limit_ns = setup->limit_ns,
         .stream_limit_ns = setup->stream_limit_ns,
         .timeout_ms = setup->timeout_ms,
+        .raise_cancelled = setup->raise_cancelled,
     };
     deployment->doorbell.fd = sco_arena_doorbell(deployment->arena);
     deployment->doorbell.on_ready = on_doorbell;
@@ -666,6 +706,7 @@ sco_deployment_destroy(struct sco_deployment *deployment)
         sco_loop_remove(deployment->setup.loop, &deployment->doorbell);
     }
     sco_loop_timer_clear(deployment->setup.loop, &deployment->trim);
+    sco_due_finish(&deployment->due);
     sco_scaler_finish(&deployment->scaler);
     if (sco_thread_left_behind() == 0) {
         sco_arena_destroy(deployment->arena);

@@ -54,6 +54,7 @@ struct sco_deployment_setup {
     const char *remote_listen; /* where those come to; NULL or "": nowhere */
     const char *remote_keys;   /* the folder of their keys; NULL or "": none */
     uint32_t timeout_ms;
+    bool raise_cancelled; /* interrupt a run() that nobody waits for */
 
     void *arg; /* of those below */
     void (*on_boot_failed)(void *arg);
@@ -90,7 +91,8 @@ struct sco_pool *sco_deployment_pool(struct sco_deployment *deployment);
 /* The arena in which requests are laid. */
 struct sco_arena *sco_deployment_arena(struct sco_deployment *deployment);
 
-/* Hands a request in.
+/* Hands a request in. With a deadline it is answered by then, at the latest
+ * with SCO_DEADLINE (and the pid of the worker that has begun it).
  *
  * Ownership: takes the work and the caller's reference with it, on SCO_OK.
  * Errors:    SCO_BUSY at a limit of the queue, SCO_CLOSED when it is ended. */
@@ -103,14 +105,17 @@ enum sco_status sco_deployment_submit(struct sco_deployment *deployment,
 void sco_deployment_cancel(struct sco_deployment *deployment,
                            struct sco_request *req);
 
-/* Whether a request waits for others to be done. The next one of a worker that
- * is through with all before it does not: it is as good as begun. */
-bool sco_deployment_waits(const struct sco_deployment *deployment,
-                          const struct sco_request *req);
+/* The client sends no more, and may still read. Work that waits for others to
+ * be done is dropped; on_answer is then not called any more. False: it runs,
+ * or is as good as begun, since its worker is through with all before it: the
+ * script sees it cancelled, and what it answers is still heard. */
+bool sco_deployment_half_closed(struct sco_deployment *deployment,
+                                struct sco_request *req);
 
-/* Drops the work if no worker has begun it. False: one has. */
-bool sco_deployment_drop(struct sco_deployment *deployment,
-                         struct sco_request *req);
+/* By how many nanoseconds a request with this deadline (0: none) would be too
+ * late if it came now, as far as can be told; 0: in time. */
+uint64_t sco_deployment_late_ns(const struct sco_deployment *deployment,
+                                uint64_t deadline_ns);
 
 /* Has a worker log a line through Python's logging: that of `pid` if it is
  * there, else any. False when none can. */

@@ -1,6 +1,7 @@
 /* body.c - where a request is laid while it comes in */
 #include "host/visit.h"
 
+#include "base/clock.h"
 #include "deploy/deployment.h"
 #include "link/head.h"
 
@@ -144,9 +145,13 @@ visit_submit(struct visit *visit, sco_answer_fn on_answer)
     }
     visit->host->upload_bytes -= body_room(visit);
     visit->slot.bytes = 0;
+    if (visit->host->server_timing) {
+        visit->body_ns = sco_clock_now_ns();
+    }
     req->head_bytes = visit->head_bytes;
     req->body_bytes = visit->body_bytes;
     req->kind = visit->is_general ? SCO_LANE_GENERAL : SCO_LANE_PLAIN;
+    req->deadline_ns = visit_deadline_ns(visit);
     req->on_answer = on_answer;
     req->on_answer_arg = visit;
     status = sco_deployment_submit(deployment, req);

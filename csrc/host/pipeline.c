@@ -162,17 +162,48 @@ admit(struct visit *visit)
     return visit_open_slot(visit);
 }
 
-static void
-log_full(struct visit_host *host)
+/* Whether a line that may come often is due: once a second. */
+static bool
+is_line_due(const struct visit_host *host, uint64_t *logged_ns)
 {
     uint64_t now_ns = sco_loop_now_ns(host->loop);
 
-    if (host->full_logged_ns == 0 ||
-        now_ns - host->full_logged_ns >= SCO_NS_PER_S) {
-        host->full_logged_ns = now_ns;
+    if (*logged_ns != 0 && now_ns - *logged_ns < SCO_NS_PER_S) {
+        return false;
+    }
+    *logged_ns = now_ns;
+    return true;
+}
+
+static void
+log_full(struct visit_host *host)
+{
+    if (is_line_due(host, &host->full_logged_ns)) {
         sco_log(SCO_EVENT_QUEUE_FULL, "requests are refused: %zu wait or run",
                 sco_deployment_busy(host->deployment));
     }
+}
+
+/* Answers a request at once that could not be answered in time. */
+static bool
+is_hopeless(struct visit *visit)
+{
+    struct visit_host *host = visit->host;
+    uint64_t late_ns =
+        sco_deployment_late_ns(host->deployment, visit_deadline_ns(visit));
+
+    if (late_ns == 0) {
+        return false;
+    }
+    if (is_line_due(host, &host->hopeless_logged_ns)) {
+        sco_log(SCO_EVENT_HOPELESS,
+                "requests are refused: %llu ms are too short, with %zu that "
+                "wait or run",
+                (unsigned long long)visit->wait_ms,
+                sco_deployment_busy(host->deployment));
+    }
+    visit_send_hopeless(visit, late_ns);
+    return true;
 }
 
 static void
@@ -205,6 +236,9 @@ begin_score(struct visit *visit, enum method method)
         } else {
             send_options(visit);
         }
+        return;
+    }
+    if (!visit_read_wait(visit) || is_hopeless(visit)) {
         return;
     }
     status = admit(visit);
@@ -306,6 +340,23 @@ pipeline_body(void *arg, struct sco_exchange *ex, struct sco_slice bytes)
     return status;
 }
 
+/* Answers a request whose body took so long that the answer would come too
+ * late. */
+static bool
+is_late(struct visit *visit)
+{
+    uint64_t deadline_ns = visit_deadline_ns(visit);
+
+    if (deadline_ns == 0) {
+        return false;
+    }
+    if (deadline_ns <= sco_clock_now_ns()) {
+        visit_send_late(visit, VISIT_LATE_BODY);
+        return true;
+    }
+    return is_hopeless(visit);
+}
+
 static void
 pipeline_request(void *arg, struct sco_exchange *ex)
 {
@@ -314,6 +365,10 @@ pipeline_request(void *arg, struct sco_exchange *ex)
 
     (void)arg;
     if (visit->replied) {
+        return;
+    }
+    if (is_late(visit)) {
+        visit_close_slot(visit);
         return;
     }
     if (visit->slot.bytes > 0) {
@@ -357,8 +412,7 @@ pipeline_gone(void *arg, struct sco_exchange *ex, enum sco_gone how)
     }
     if (how == SCO_GONE_ALL) {
         sco_deployment_cancel(deployment, visit->req);
-    } else if (sco_deployment_waits(deployment, visit->req) &&
-               sco_deployment_drop(deployment, visit->req)) {
+    } else if (sco_deployment_half_closed(deployment, visit->req)) {
         struct visit_reply reply = {
             .status = sco_problem_http(SCO_CANCELLED),
             .close = true,

@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "deploy/deployment.h"
+#include "host/stages.h"
+#include "host/timeout.h"
 #include "http/problem.h"
 #include "link/call.h"
 #include "link/head.h"
@@ -116,22 +118,52 @@ add_ids(const struct visit *visit, struct fields *fields)
     }
 }
 
+static bool
+is_scoring(const struct visit *visit)
+{
+    return visit->is_matched && !visit->is_plumbing &&
+           visit->route == VISIT_SCORE;
+}
+
+/* Writes the value of Server-Timing. The slot's mark tells of this request
+ * only while a worker has it. */
 static void
-write_lines(struct visit *visit, const struct visit_reply *reply)
+write_timing(const struct visit *visit, const struct visit_reply *reply,
+             uint64_t now_ns, struct sco_text *out)
+{
+    struct sco_request *req = visit->req;
+    struct sco_stages stages = {
+        .head_ns = visit->begun_ns,
+        .body_ns = visit->body_ns,
+        .begun_ns = reply->run_begun_ns,
+        .run_ns = reply->run_ns,
+        .now_ns = now_ns,
+    };
+
+    if (req != NULL && req->ticket != 0) {
+        stages.started_ns = sco_arena_started_ns(req->arena, req->slot);
+    }
+    sco_stages_write(&stages, out);
+}
+
+static void
+write_lines(struct visit *visit, const struct visit_reply *reply,
+            uint64_t now_ns)
 {
     bool bodiless = sco_slice_equal(visit->head->method, SCO_SLICE("HEAD")) ||
                     reply->status == 204 || reply->status == 304;
     struct sco_line_facts facts = {
         .head = visit->head,
         .status = reply->status,
-        .took_ns = sco_clock_now_ns() - visit->begun_ns,
+        .took_ns = now_ns - visit->begun_ns,
         .body_bytes = reply->body.len,
         .streamed = reply->stream != NULL,
         .pid = visit->pid,
     };
 
-    if (visit->is_matched && !visit->is_plumbing &&
-        (visit->route == VISIT_SCORE || visit->route == VISIT_SWAGGER)) {
+    if (is_scoring(visit) ||
+        (visit->is_matched && visit->route == VISIT_SWAGGER &&
+         !visit->is_plumbing)) {
         sco_lines_score(&visit->host->lines, &facts);
     }
     if (!facts.streamed) {
@@ -155,6 +187,8 @@ visit_send(struct visit *visit, const struct visit_reply *reply)
     struct sco_cors_fields cors = { .count = 0 };
     struct fields fields;
     struct sco_text ms = { 0 };
+    struct sco_text timing = { 0 };
+    uint64_t now_ns = sco_clock_now_ns();
 
     fields.count = 0;
     add(&fields, SCO_SLICE("Server"), SCO_SLICE("scorehost"));
@@ -178,12 +212,16 @@ visit_send(struct visit *visit, const struct visit_reply *reply)
         add(&fields, cors.fields[i].name, cors.fields[i].value);
     }
     add_ids(visit, &fields);
+    if (visit->host->server_timing && is_scoring(visit)) {
+        write_timing(visit, reply, now_ns, &timing);
+        add(&fields, SCO_SLICE("Server-Timing"), sco_text_slice(&timing));
+    }
     out.fields = fields.items;
     out.field_count = fields.count;
     visit->replied = true;
     visit->status = reply->status;
     visit->streams = reply->stream != NULL;
-    write_lines(visit, reply);
+    write_lines(visit, reply, now_ns);
     if (visit->req == NULL) {
         /* A reply without a worker may be gone before the turn's end. */
         sco_lines_flush(&visit->host->lines);
@@ -191,6 +229,7 @@ visit_send(struct visit *visit, const struct visit_reply *reply)
     sco_exchange_reply(visit->ex, &out);
     sco_cors_fields_finish(&cors);
     sco_text_finish(&ms);
+    sco_text_finish(&timing);
 }
 
 static const struct sco_slice shutting_down =
@@ -225,8 +264,8 @@ visit_send_message(struct visit *visit, unsigned status,
     send_message(visit, &reply, message);
 }
 
-void
-visit_send_busy(struct visit *visit, struct sco_slice message)
+static void
+send_busy(struct visit *visit, struct sco_slice message, unsigned back_in_s)
 {
     char seconds[16];
     struct sco_field retry = { SCO_SLICE("Retry-After"), { seconds, 0 } };
@@ -236,11 +275,95 @@ visit_send_busy(struct visit *visit, struct sco_slice message)
         .field_count = 1,
     };
 
-    snprintf(seconds, sizeof(seconds), "%u",
-             sco_deployment_retry_after_s(visit->host->deployment));
+    snprintf(seconds, sizeof(seconds), "%u", back_in_s);
     retry.value = sco_slice_of(seconds);
     send_message(visit, &reply, message);
 }
+
+void
+visit_send_busy(struct visit *visit, struct sco_slice message)
+{
+    send_busy(visit, message,
+              sco_deployment_retry_after_s(visit->host->deployment));
+}
+
+/* ---- the caller's time ---------------------------------------------- */
+
+/* The limit in force, by the name that whoever set it knows. */
+static const char *
+wait_name(const struct visit *visit)
+{
+    return visit->wait_is_own ? "x-request-timeout-ms" : "request_timeout_ms";
+}
+
+bool
+visit_read_wait(struct visit *visit)
+{
+    enum { SHOWN_MAX = 40 };
+    struct sco_slice value = { NULL, 0 };
+    enum sco_status status;
+    char text[160];
+
+    visit->wait_ms = visit->host->request_timeout_ms;
+    status = sco_timeout_find(visit->head->fields, visit->head->field_count,
+                              &visit->wait_ms, &value);
+    if (status != SCO_INVALID) {
+        visit->wait_is_own = status == SCO_OK;
+        return true;
+    }
+    (void)snprintf(text, sizeof(text),
+                   "x-request-timeout-ms must be sent once and be a whole "
+                   "number of milliseconds, 1 or more, not '%.*s'",
+                   value.len > SHOWN_MAX ? SHOWN_MAX : (int)value.len,
+                   value.data);
+    visit_send_message(visit, 400, sco_slice_of(text));
+    return false;
+}
+
+uint64_t
+visit_deadline_ns(const struct visit *visit)
+{
+    return visit->wait_ms == 0
+               ? 0
+               : visit->begun_ns + visit->wait_ms * SCO_NS_PER_MS;
+}
+
+void
+visit_send_hopeless(struct visit *visit, uint64_t late_ns)
+{
+    unsigned long long short_ms = late_ns / SCO_NS_PER_MS;
+    char text[192];
+
+    (void)snprintf(text, sizeof(text),
+                   "Too many requests are waiting to answer this one within "
+                   "%llu ms (%s); it would take some %llu ms more. Try again "
+                   "later.",
+                   (unsigned long long)visit->wait_ms, wait_name(visit),
+                   short_ms + 1);
+    send_busy(visit, sco_slice_of(text), sco_queue_back_in_s(late_ns));
+}
+
+void
+visit_send_late(struct visit *visit, enum visit_late where)
+{
+    static const char *const places[] = {
+        [VISIT_LATE_BODY] = "its body was still coming in",
+        [VISIT_LATE_WAITING] = "it was waiting for a worker",
+        [VISIT_LATE_RUNNING] = "the script was running",
+    };
+    struct visit_reply reply = {
+        .status = sco_problem_http(SCO_DEADLINE),
+        .failed = where == VISIT_LATE_RUNNING,
+    };
+    char text[160];
+
+    (void)snprintf(
+        text, sizeof(text), "Request timeout after %llu ms (%s): %s.",
+        (unsigned long long)visit->wait_ms, wait_name(visit), places[where]);
+    send_message(visit, &reply, sco_slice_of(text));
+}
+
+/* ---- failures ------------------------------------------------------- */
 
 static void
 send_failure(struct visit *visit, const struct sco_answer *answer)
@@ -258,6 +381,11 @@ send_failure(struct visit *visit, const struct sco_answer *answer)
     }
     if (answer->failure == SCO_NOMEM) {
         visit_send_busy(visit, SCO_SLICE("The server is out of memory."));
+        return;
+    }
+    if (answer->failure == SCO_DEADLINE) {
+        visit_send_late(visit, answer->pid != 0 ? VISIT_LATE_RUNNING
+                                                : VISIT_LATE_WAITING);
         return;
     }
     if (answer->failure == SCO_TIMEOUT) {
@@ -376,6 +504,7 @@ visit_send_answer(struct visit *visit, struct sco_request *req,
         .body = answer->body,
         .stream_bytes = answer->stream_bytes,
         .run_ns = answer->run_ns,
+        .run_begun_ns = answer->begun_ns,
         .failed = (answer->flags & SCO_REPLY_FAILED) != 0,
         .no_failed = (answer->flags & SCO_REPLY_NO_FAILED_HEADER) != 0,
         .has_exec_ms = (answer->flags & SCO_REPLY_EXEC_MS) != 0,

@@ -28,19 +28,21 @@ enum visit_route {
     VISIT_SWAGGER,
 };
 
-/* What all exchanges of a host share. Constant but for `lines`, `sent` and
- * the counters. */
+/* What all exchanges of a host share. Constant but for `lines` and the
+ * counters. */
 struct visit_host {
     struct sco_deployment *deployment;
     struct sco_cors *cors;
-    const char *server_version; /* "" : no such header */
-    uint64_t timeout_ms;        /* of one run(), as clients are told */
+    const char *server_version;  /* "" : no such header */
+    uint64_t timeout_ms;         /* of one run(), as clients are told */
+    uint64_t request_timeout_ms; /* of callers who say nothing; 0: none */
     uint64_t max_waiting_bytes;
     uint64_t upload_bytes; /* in slots that still fill */
     struct sco_lines lines;
-    uint64_t full_logged_ns;
+    uint64_t full_logged_ns, hopeless_logged_ns;
     struct sco_loop *loop;
     bool draining;
+    bool server_timing; /* the header is sent */
 };
 
 struct visit {
@@ -56,6 +58,9 @@ struct visit {
     unsigned status;
     pid_t pid;
     uint64_t begun_ns;
+    uint64_t body_ns; /* when the body was whole; only for Server-Timing */
+    uint64_t wait_ms; /* how long the caller waits; 0: for ever */
+    bool wait_is_own; /* the caller says so, not the configuration */
     struct sco_identity ids;
 
     /* A request in the making, then the request. */
@@ -78,9 +83,10 @@ struct visit_reply {
     const struct sco_field *fields; /* of the script, or of the route */
     size_t field_count;
     uint64_t run_ns;
-    bool failed;      /* x-ms-run-function-failed: True */
-    bool no_failed;   /* ... is not sent at all */
-    bool has_exec_ms; /* x-ms-run-fn-exec-ms: run_ns */
+    uint64_t run_begun_ns; /* when run() was called; 0: unknown */
+    bool failed;           /* x-ms-run-function-failed: True */
+    bool no_failed;        /* ... is not sent at all */
+    bool has_exec_ms;      /* x-ms-run-fn-exec-ms: run_ns */
     bool close;
 };
 
@@ -98,6 +104,22 @@ void visit_send_answer(struct visit *visit, struct sco_request *req,
 
 /* Refuses with 503 and Retry-After. */
 void visit_send_busy(struct visit *visit, struct sco_slice message);
+
+/* Reads how long the caller waits. False: it has been told that it says no
+ * such thing. */
+bool visit_read_wait(struct visit *visit);
+
+/* When the caller stops waiting, on the monotonic clock; 0: never. */
+uint64_t visit_deadline_ns(const struct visit *visit);
+
+/* Refuses with 503 what would come `late_ns` after the caller's time. */
+void visit_send_hopeless(struct visit *visit, uint64_t late_ns);
+
+/* Where a request was when its caller's time was over. */
+enum visit_late { VISIT_LATE_BODY, VISIT_LATE_WAITING, VISIT_LATE_RUNNING };
+
+/* Answers 504, and says which limit it was. */
+void visit_send_late(struct visit *visit, enum visit_late where);
 
 /* Answers GET and HEAD of /swagger.json. */
 void visit_send_swagger(struct visit *visit);

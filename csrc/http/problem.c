@@ -11,6 +11,7 @@ static const unsigned problems[SCO_STATUS_COUNT] = {
     [SCO_BUSY]        = 503,
     [SCO_CLOSED]      = 503,
     [SCO_TIMEOUT]     = 500,
+    [SCO_DEADLINE]    = 504,
     [SCO_CANCELLED]   = 499,
     [SCO_SCRIPT]      = 500,
     [SCO_WORKER_LOST] = 502,

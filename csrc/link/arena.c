@@ -178,8 +178,7 @@ sco_arena_started_ns(struct sco_arena *arena, struct sco_slot slot)
 }
 
 void
-sco_arena_cancel(struct sco_arena *arena, struct sco_slot slot,
-                 enum sco_cancel why)
+sco_arena_cancel(struct sco_arena *arena, struct sco_slot slot, unsigned why)
 {
-    atomic_fetch_or(&mark_of(arena, slot)->cancel, (unsigned)why);
+    atomic_fetch_or(&mark_of(arena, slot)->cancel, why);
 }

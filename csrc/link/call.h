@@ -38,7 +38,9 @@ struct sco_call {
     enum sco_call_way way;
     struct sco_slice head; /* a head block: link/head.h */
     struct sco_slice body;
-    uint32_t timeout_ms; /* the limit in force, for the log; 0: none */
+    uint32_t timeout_ms;  /* the limit in force, for the log; 0: none */
+    uint64_t deadline_ns; /* when the caller's time or the limit is over, on
+                             the monotonic clock; 0: never */
 };
 
 /* The start of a reply. */
@@ -48,6 +50,14 @@ struct sco_reply_head {
     uint64_t run_ns;      /* time inside the user's run() */
     int64_t stream_bytes; /* a stream's length, or -1 */
     bool has_reason;      /* the first header is ("", reason phrase) */
+    uint64_t begun_ns;    /* when run() was called; 0: unknown */
+};
+
+/* What is to be raised in a script that works for nobody. */
+enum sco_stop {
+    SCO_STOP_NOT,
+    SCO_STOP_TIMEOUT,   /* ScoringTimeout: over the host's own limit */
+    SCO_STOP_CANCELLED, /* Cancelled: nobody waits, and raising is asked for */
 };
 
 struct sco_sink;
@@ -78,13 +88,14 @@ struct sco_sink_ops {
      * without the final chunk. */
     void (*end)(struct sco_sink *sink, enum sco_status how);
 
-    /* Whether the client has left or the request's time is over. */
+    /* Whether the client has left, or has closed its sending side, or the
+     * request's time is over. False when no request is in hand.
+     * Thread: any. */
     bool (*cancelled)(struct sco_sink *sink);
 
-    /* Whether the request in hand ran over its limit and was answered by the
-     * host: what the interrupt asks before it raises. Safe in a signal
-     * handler. */
-    bool (*timed_out)(struct sco_sink *sink);
+    /* What is to be raised for the request in hand: what the interrupt asks
+     * before it raises. Safe in a signal handler. Thread: any. */
+    enum sco_stop (*stop)(struct sco_sink *sink);
 };
 
 struct sco_sink {

@@ -214,23 +214,57 @@ call_is_sound(const struct sco_lane_call *call)
                call->slot_bytes;
 }
 
-/* Starts a request, unless it was revoked. */
+/* Whether the caller's time is over before its request has begun: then the
+ * host, whose timer rings now, takes it back and says so. */
 static bool
-start_call(struct sco_child *child, const struct sco_lane_call *call)
+is_late(struct sco_child *child, const struct sco_lane_call *call,
+        uint64_t now_ns)
 {
-    uint64_t waiting = call->ticket << MARK_BITS | MARK_WAITING;
-
-    child->mark = (struct shared_mark *)(void *)(child->arena.at +
-                                                 SHARED_PAGE + call->offset);
-    if (!atomic_compare_exchange_strong(&child->mark->ticket, &waiting,
-                                        call->ticket << MARK_BITS |
-                                            MARK_STARTED)) {
-        child->mark = NULL;
+    if (call->deadline_ns == 0 || now_ns < call->deadline_ns) {
         return false;
     }
-    atomic_store_explicit(&child->mark->started_ns, sco_clock_now_ns(),
-                          memory_order_release);
+    if ((call->flags & SCO_LANE_ANSWER_LATE) != 0) {
+        child_push(child, &(struct sco_lane_reply){ .kind = SCO_LANE_WHOLE,
+                                                    .ticket = call->ticket,
+                                                    .status = 504,
+                                                    .stream_bytes = -1 });
+    }
     return true;
+}
+
+/* Starts a request, unless it was revoked. */
+static bool
+start_call(struct sco_child *child, const struct sco_lane_call *call,
+           uint64_t now_ns)
+{
+    uint64_t waiting = call->ticket << MARK_BITS | MARK_WAITING;
+    struct shared_mark *mark =
+        (struct shared_mark *)(void *)(child->arena.at + SHARED_PAGE +
+                                       call->offset);
+
+    if (!atomic_compare_exchange_strong(&mark->ticket, &waiting,
+                                        call->ticket << MARK_BITS |
+                                            MARK_STARTED)) {
+        return false;
+    }
+    atomic_store_explicit(&mark->started_ns, now_ns, memory_order_release);
+    atomic_store_explicit(&child->mark, mark, memory_order_release);
+    return true;
+}
+
+/* When a call that begins now is over time: by its caller's word or by the
+ * limit, whatever comes first; 0 for never. */
+static uint64_t
+over_at_ns(const struct sco_lane_call *call, uint64_t now_ns)
+{
+    uint64_t limit_ns = now_ns + call->timeout_ms * SCO_NS_PER_MS;
+
+    if (call->timeout_ms == 0) {
+        return call->deadline_ns;
+    }
+    return call->deadline_ns != 0 && call->deadline_ns < limit_ns
+               ? call->deadline_ns
+               : limit_ns;
 }
 
 static struct sco_call
@@ -280,7 +314,7 @@ child_finish_line(struct sco_child *child)
 {
     if (child->line_in_hand) {
         child->line_in_hand = false;
-        child->mark = NULL;
+        child_let_go(child);
         child_push(child,
                    &(struct sco_lane_reply){ .kind = SCO_LANE_SKIPPED,
                                              .ticket = child->call.ticket });
@@ -293,7 +327,11 @@ sco_child_try_next(struct sco_child *child, struct sco_call *call_out,
 {
     child_finish_line(child);
     while (take_entry(child)) {
-        if (!call_is_sound(&child->call) || !start_call(child, &child->call)) {
+        uint64_t now_ns = sco_clock_now_ns();
+
+        if (!call_is_sound(&child->call) ||
+            is_late(child, &child->call, now_ns) ||
+            !start_call(child, &child->call, now_ns)) {
             continue;
         }
         if (child->call.kind == SCO_LANE_LINE) {
@@ -302,6 +340,7 @@ sco_child_try_next(struct sco_child *child, struct sco_call *call_out,
             return SCO_CHILD_LINE;
         }
         *call_out = call_view(child);
+        call_out->deadline_ns = over_at_ns(&child->call, now_ns);
         return SCO_CHILD_CALL;
     }
     return atomic_load(&child->shared->stop) != 0 ? SCO_CHILD_STOP

@@ -36,10 +36,19 @@ struct sco_child {
 
     unsigned calls_head, replies_tail;
     struct sco_lane_call call; /* in hand */
-    struct shared_mark *mark;  /* of the request in hand; NULL: none */
+    /* Of the request in hand; NULL: none. Written by the worker's thread,
+     * read by whoever asks whether it is cancelled. */
+    struct shared_mark *_Atomic mark;
 };
 
 extern const struct sco_sink_ops child_sink_ops;
+
+/* The request in hand is no longer ours: nobody hears of its mark. */
+static inline void
+child_let_go(struct sco_child *child)
+{
+    atomic_store_explicit(&child->mark, NULL, memory_order_release);
+}
 
 /* Fills in what both ways of joining have in common.
  * Errors: SCO_NOMEM. */

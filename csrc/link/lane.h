@@ -29,6 +29,13 @@ enum sco_lane_call_kind {
     SCO_LANE_LINE,    /* a line for Python's logging */
 };
 
+/* What a worker is to do, beside calling run(). */
+enum sco_lane_call_flag {
+    /* Answer what comes too late, with 504: whoever sent it does not watch
+     * the time, and waits for an answer to each. */
+    SCO_LANE_ANSWER_LATE = 1,
+};
+
 /* What goes to a worker: a request that stands in a slot. The head block
  * follows the mark, the body follows the head block. */
 struct sco_lane_call {
@@ -39,7 +46,9 @@ struct sco_lane_call {
     uint32_t head_bytes;
     uint32_t kind;
     uint32_t timeout_ms;
-    uint32_t spare;
+    uint32_t flags;       /* enum sco_lane_call_flag */
+    uint64_t deadline_ns; /* the caller's, on the host's monotonic clock;
+                             0: none. A worker does not begin it later. */
 };
 
 enum sco_lane_reply_kind {
@@ -71,11 +80,19 @@ struct sco_lane_reply {
     uint32_t status;
     uint32_t flags; /* enum sco_reply_flag */
     uint32_t has_reason;
+    uint64_t begun_ns; /* when run() was called, on the host's monotonic
+                          clock; 0: unknown */
 };
 
+/* Why a request is wanted no longer: bits, or'ed together. */
 enum sco_cancel {
-    SCO_CANCEL_GONE = 1,    /* the client left */
-    SCO_CANCEL_TIMEOUT = 2, /* the time is over, and the client was told */
+    SCO_CANCEL_GONE = 1,     /* the client left */
+    SCO_CANCEL_TIMEOUT = 2,  /* over the scoring limit; the client was told */
+    SCO_CANCEL_DEADLINE = 4, /* over the caller's; the client was told */
+    SCO_CANCEL_SENDING = 8,  /* the client sends no more, and may still read:
+                                run() is told, an answer is still sent */
+    SCO_CANCEL_RAISE = 16,   /* beside GONE or DEADLINE: Cancelled is to be
+                                raised in run() */
 };
 
 /* Makes an arena with its doorbell.
@@ -116,9 +133,10 @@ bool sco_arena_revoke(struct sco_arena *arena, struct sco_slot slot,
 /* When the request was started, on the monotonic clock; 0: not yet. */
 uint64_t sco_arena_started_ns(struct sco_arena *arena, struct sco_slot slot);
 
-/* Tells the worker that has the request that nobody waits any more. */
+/* Tells the worker that has the request why nobody waits any more: bits of
+ * enum sco_cancel. */
 void sco_arena_cancel(struct sco_arena *arena, struct sco_slot slot,
-                      enum sco_cancel why);
+                      unsigned why);
 
 /* Makes a lane.
  *

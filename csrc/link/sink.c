@@ -197,6 +197,7 @@ reply_with(const struct sco_child *child, const struct sco_reply_head *head,
         .run_ns = head->run_ns,
         .stream_bytes = head->stream_bytes,
         .has_reason = head->has_reason,
+        .begun_ns = head->begun_ns,
     };
 }
 
@@ -217,26 +218,45 @@ sink_reply(struct sco_sink *sink, const struct sco_reply_head *head,
         (void)place_bytes(child, &reply, (struct sco_slice){ NULL, 0 },
                           SCO_SLICE(full));
     }
-    child->mark = NULL;
+    child_let_go(child);
     child_push(child, &reply);
+}
+
+/* The bits of enum sco_cancel for the request in hand. */
+static unsigned
+cancel_bits(struct sco_child *child)
+{
+    struct shared_mark *mark =
+        atomic_load_explicit(&child->mark, memory_order_acquire);
+
+    return mark == NULL
+               ? 0
+               : atomic_load_explicit(&mark->cancel, memory_order_acquire);
 }
 
 static bool
 sink_cancelled(struct sco_sink *sink)
 {
-    struct sco_child *child = child_of(sink);
-
-    return child->mark != NULL && atomic_load(&child->mark->cancel) != 0;
+    return cancel_bits(child_of(sink)) != 0;
 }
 
-static bool
-sink_timed_out(struct sco_sink *sink)
+static enum sco_stop
+sink_stop(struct sco_sink *sink)
 {
-    struct sco_child *child = child_of(sink);
-    struct shared_mark *mark = child->mark;
+    unsigned bits = cancel_bits(child_of(sink));
 
-    return mark != NULL &&
-           (atomic_load(&mark->cancel) & SCO_CANCEL_TIMEOUT) != 0;
+    if ((bits & SCO_CANCEL_TIMEOUT) != 0) {
+        return SCO_STOP_TIMEOUT;
+    }
+    return (bits & SCO_CANCEL_RAISE) != 0 ? SCO_STOP_CANCELLED : SCO_STOP_NOT;
+}
+
+/* Whether nobody hears the reply. Who has only closed the sending side may
+ * still read. */
+static bool
+is_unheard(struct sco_child *child)
+{
+    return (cancel_bits(child) & ~(unsigned)SCO_CANCEL_SENDING) != 0;
 }
 
 static enum sco_status
@@ -246,7 +266,7 @@ sink_start(struct sco_sink *sink, const struct sco_reply_head *head,
     struct sco_child *child = child_of(sink);
     struct sco_lane_reply reply = reply_with(child, head, SCO_LANE_START);
 
-    if (sink_cancelled(sink) ||
+    if (is_unheard(child) ||
         !place_bytes(child, &reply, headers, (struct sco_slice){ NULL, 0 })) {
         return SCO_CANCELLED;
     }
@@ -279,7 +299,7 @@ stream_has_room(struct sco_child *child)
     size_t bytes;
     size_t count = child_blocks(child, child->call.ticket, &bytes);
 
-    return sink_cancelled(&child->sink) ||
+    return is_unheard(child) ||
            (count < STREAM_BLOCKS_MAX && bytes < STREAM_BYTES_MAX);
 }
 
@@ -289,7 +309,7 @@ child_chunk(struct sco_child *child, struct sco_slice bytes)
     struct sco_lane_reply reply = { .ticket = child->call.ticket,
                                     .kind = SCO_LANE_CHUNK };
 
-    if (sink_cancelled(&child->sink) ||
+    if (is_unheard(child) ||
         !place_bytes(child, &reply, (struct sco_slice){ NULL, 0 }, bytes)) {
         return SCO_CANCELLED;
     }
@@ -314,7 +334,7 @@ sink_end(struct sco_sink *sink, enum sco_status how)
                                     .kind = SCO_LANE_END,
                                     .status = (uint32_t)how };
 
-    child->mark = NULL;
+    child_let_go(child);
     child_push(child, &reply);
 }
 
@@ -324,7 +344,7 @@ const struct sco_sink_ops child_sink_ops = {
     .chunk = sink_chunk,
     .end = sink_end,
     .cancelled = sink_cancelled,
-    .timed_out = sink_timed_out,
+    .stop = sink_stop,
 };
 
 enum sco_status

@@ -104,6 +104,7 @@ desk_put(struct desk *desk, const struct sco_frame *frame,
         .body_bytes = parts[1].len,
         .head_bytes = (uint32_t)parts[0].len,
         .timeout_ms = frame->timeout_ms,
+        .flags = SCO_LANE_ANSWER_LATE,
     };
     char *at;
 
@@ -118,6 +119,9 @@ desk_put(struct desk *desk, const struct sco_frame *frame,
                            REPLY_ROOM,
                        &load->slot) != SCO_OK) {
         return false;
+    }
+    if (frame->left_ms != 0) {
+        call.deadline_ns = sco_clock_now_ns() + frame->left_ms * SCO_NS_PER_MS;
     }
     at = sco_arena_bytes(desk->arena, load->slot);
     copy(at, parts[0]);
@@ -141,11 +145,14 @@ desk_put(struct desk *desk, const struct sco_frame *frame,
     return true;
 }
 
-/* Raises ScoringTimeout in the script, after its stack was written down. */
+/* Raises in the script what the mark of the request says; when its time is
+ * over, after its stack was written down. */
 static void
-interrupt(struct desk *desk)
+interrupt(struct desk *desk, unsigned why)
 {
-    pthread_kill(desk->script, SCO_DUMP_SIGNAL);
+    if ((why & SCO_CANCEL_TIMEOUT) != 0) {
+        pthread_kill(desk->script, SCO_DUMP_SIGNAL);
+    }
     pthread_kill(desk->script, SCO_INTERRUPT_SIGNAL);
 }
 
@@ -155,12 +162,9 @@ cancel(struct desk *desk, struct desk_load *load, unsigned why)
     unsigned fresh = why & ~load->cancelled;
 
     load->cancelled |= why;
-    if ((fresh & SCO_CANCEL_GONE) != 0) {
-        sco_arena_cancel(desk->arena, load->slot, SCO_CANCEL_GONE);
-    }
-    if ((fresh & SCO_CANCEL_TIMEOUT) != 0) {
-        sco_arena_cancel(desk->arena, load->slot, SCO_CANCEL_TIMEOUT);
-        interrupt(desk);
+    sco_arena_cancel(desk->arena, load->slot, fresh);
+    if ((fresh & (SCO_CANCEL_TIMEOUT | SCO_CANCEL_RAISE)) != 0) {
+        interrupt(desk, fresh);
     }
     /* It may be waiting for room that nobody will make. */
     sco_lane_ring(desk->lane);
@@ -289,7 +293,8 @@ send_reply(struct desk *desk, struct desk_load *load,
     struct sco_frame beat = { .kind = SCO_FRAME_BEAT,
                               .number = reply->body_bytes };
 
-    if (frame.kind == SCO_FRAME_CHUNK && load->cancelled != 0) {
+    if (frame.kind == SCO_FRAME_CHUNK &&
+        (load->cancelled & ~(unsigned)SCO_CANCEL_SENDING) != 0) {
         return; /* nobody wants it */
     }
     if (frame.kind == SCO_FRAME_CHUNK) {

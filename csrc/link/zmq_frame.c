@@ -221,8 +221,7 @@ is_sound(const struct sco_frame *frame)
     case SCO_FRAME_CALL:
         return frame->way == SCO_CALL_PLAIN || frame->way == SCO_CALL_GENERAL;
     case SCO_FRAME_CANCEL:
-        return frame->number >= SCO_CANCEL_GONE &&
-               frame->number <= (SCO_CANCEL_GONE | SCO_CANCEL_TIMEOUT);
+        return frame->number != 0 && frame->number < 2 * SCO_CANCEL_RAISE;
     case SCO_FRAME_REFUSED:
         return frame->number < SCO_REFUSED_REASONS && is_text(frame->text);
     case SCO_FRAME_BYE:

@@ -38,7 +38,7 @@ enum sco_frame_kind {
     SCO_FRAME_REFUSED, /* host: no session */
     SCO_FRAME_CALL,    /* host: parts: head block, body */
     SCO_FRAME_LINE,    /* host: parts: logger, message */
-    SCO_FRAME_CANCEL,  /* host: `number` is an enum sco_cancel */
+    SCO_FRAME_CANCEL,  /* host: `number` is bits of enum sco_cancel */
     SCO_FRAME_ACK,     /* host: so many (`number`) pieces were taken */
     SCO_FRAME_WHOLE,   /* worker: a reply; parts: headers, body */
     SCO_FRAME_START,   /* worker: a stream begins; part: headers */

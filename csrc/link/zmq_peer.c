@@ -107,6 +107,22 @@ begin_time(struct flight *flight)
                           memory_order_release);
 }
 
+/* How long the caller of a request still waits; 0: for ever. Rounded up, so
+ * that the worker never gives up before the host does. */
+static uint32_t
+left_ms(const struct sco_lane_call *call)
+{
+    uint64_t now_ns = sco_clock_now_ns();
+    uint64_t left_ns =
+        call->deadline_ns > now_ns ? call->deadline_ns - now_ns : 0;
+    uint64_t ms = left_ns / SCO_NS_PER_MS + 1;
+
+    if (call->deadline_ns == 0 || ms > UINT32_MAX) {
+        return 0;
+    }
+    return (uint32_t)ms;
+}
+
 static void
 send_call(struct sco_zmq_peer *peer, const struct sco_call *call)
 {
@@ -121,6 +137,7 @@ send_call(struct sco_zmq_peer *peer, const struct sco_call *call)
                               .number = call->body.len };
 
     *flight = (struct flight){ .held = child_hold(peer->child) };
+    frame.left_ms = left_ms(&flight->held.call);
     flight->id = frame.id = flight->held.call.ticket;
     if (peer->flight_count > 0) {
         /* Sent, but not begun. */

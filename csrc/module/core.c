@@ -1,8 +1,10 @@
 #include "module/core.h"
 
+#include "base/clock.h"
 #include "host/host.h"
 #include "http/http.h"
 #include "pybridge/call_object.h"
+#include "pybridge/current.h"
 #include "pybridge/interpreter.h"
 #include "pybridge/isolated.h"
 #include "pybridge/probe.h"
@@ -130,7 +132,39 @@ core_version(PyObject *module, PyObject *args)
                                 sco_http_library());
 }
 
+static PyObject *
+core_cancelled(PyObject *module, PyObject *args)
+{
+    (void)module;
+    (void)args;
+    return PyBool_FromLong(sco_current_is_cancelled());
+}
+
+static PyObject *
+core_time_left(PyObject *module, PyObject *args)
+{
+    uint64_t deadline_ns = sco_current_deadline_ns();
+    uint64_t now_ns;
+
+    (void)module;
+    (void)args;
+    if (deadline_ns == 0) {
+        Py_RETURN_NONE;
+    }
+    now_ns = sco_clock_now_ns();
+    return PyFloat_FromDouble(deadline_ns > now_ns
+                                  ? (double)(deadline_ns - now_ns) /
+                                        (double)SCO_NS_PER_S
+                                  : 0.0);
+}
+
 static PyMethodDef core_methods[] = {
+    { "cancelled", core_cancelled, METH_NOARGS,
+      "cancelled()\n--\n\n"
+      "Whether nobody waits for the answer of the run() in hand any more." },
+    { "time_left", core_time_left, METH_NOARGS,
+      "time_left()\n--\n\n"
+      "How many seconds the run() in hand may still take; None: any." },
     { "serve", core_serve, METH_VARARGS,
       "serve(config, boot, /)\n--\n\n"
       "Runs the host until it is told to stop; the exit code." },

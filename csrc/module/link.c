@@ -89,37 +89,6 @@ link_stop(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-/* Asks the sink of the request in hand; after serve() there is none. */
-static PyObject *
-ask_sink(PyObject *self, bool is_timeout)
-{
-    struct sco_child *child = child_of(self);
-    struct sco_sink *sink;
-    bool answer;
-
-    if (child == NULL) {
-        Py_RETURN_FALSE;
-    }
-    sink = sco_child_sink(child);
-    answer =
-        is_timeout ? sink->ops->timed_out(sink) : sink->ops->cancelled(sink);
-    return PyBool_FromLong(answer);
-}
-
-static PyObject *
-link_timed_out(PyObject *self, PyObject *args)
-{
-    (void)args;
-    return ask_sink(self, true);
-}
-
-static PyObject *
-link_cancelled(PyObject *self, PyObject *args)
-{
-    (void)args;
-    return ask_sink(self, false);
-}
-
 static void
 link_dealloc(PyObject *self)
 {
@@ -141,12 +110,6 @@ static PyMethodDef link_methods[] = {
     { "stop", link_stop, METH_NOARGS,
       "stop()\n--\n\n"
       "Has a remote worker answer what it has, and serve() return." },
-    { "timed_out", link_timed_out, METH_NOARGS,
-      "timed_out()\n--\n\n"
-      "Whether the request in hand is over its limit and answered." },
-    { "cancelled", link_cancelled, METH_NOARGS,
-      "cancelled()\n--\n\n"
-      "Whether nobody waits for the request in hand any more." },
     { NULL, NULL, 0, NULL },
 };
 

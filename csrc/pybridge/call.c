@@ -8,9 +8,12 @@
  *
  *     IDLE -> ACTIVE      the owner, before the script is called
  *     ACTIVE -> STRIKING  another thread, which is about to leave one
- *     STRIKING -> STRUCK  it has; or -> ACTIVE, the call is not late
+ *     STRIKING -> STRUCK  it has; or back, there is nothing to raise
+ *     STRIKING -> WARNED  it has left Cancelled; STRIKING may follow once
+ *                         more, when the script's time is over too
  *     ACTIVE -> IDLE      the owner, after the script; the common case
- *     STRUCK -> IDLE      the owner, after it has taken away what may be left
+ *     STRUCK -> IDLE      the owner, after it has taken away what may be
+ *                         left; also from WARNED
  *
  * With a GIL the owner never meets STRIKING, which begins and ends under it;
  * without one it waits these few instructions.
@@ -19,13 +22,20 @@
 
 #include "base/clock.h"
 #include "pybridge/call_object.h"
+#include "pybridge/current.h"
 #include "pybridge/errors.h"
 #include "pybridge/json.h"
 #include "pybridge/reply.h"
 
 #include <sched.h>
 
-enum run_state { RUN_IDLE, RUN_ACTIVE, RUN_STRIKING, RUN_STRUCK };
+enum run_state {
+    RUN_IDLE,
+    RUN_ACTIVE,
+    RUN_STRIKING,
+    RUN_WARNED,
+    RUN_STRUCK,
+};
 
 int
 sco_scorer_init(const struct sco_scoring *scoring, struct sco_scorer *out)
@@ -49,27 +59,59 @@ sco_scorer_finish(struct sco_scorer *scorer)
     scorer->scoring = NULL;
 }
 
-bool
-sco_scorer_is_late(const struct sco_scorer *scorer)
+PyObject *
+sco_scorer_stop(const struct sco_scorer *scorer)
 {
-    return atomic_load(&scorer->run) != RUN_IDLE &&
-           scorer->sink->ops->timed_out(scorer->sink);
+    if (atomic_load(&scorer->run) == RUN_IDLE) {
+        return NULL;
+    }
+    switch (scorer->sink->ops->stop(scorer->sink)) {
+    case SCO_STOP_TIMEOUT:
+        return scorer->scoring->timeout;
+    case SCO_STOP_CANCELLED:
+        return scorer->scoring->cancelled;
+    case SCO_STOP_NOT:
+        break;
+    }
+    return NULL;
+}
+
+/* A thread that waits in an event loop runs no Python code, and would see
+ * the exception when it is woken for something else. */
+static void
+wake(const struct sco_scorer *scorer)
+{
+    PyObject *done;
+
+    if (scorer->scoring->wake != NULL) {
+        done = PyObject_CallFunction(scorer->scoring->wake, "k",
+                                     scorer->thread_id);
+        sco_report(scorer->scoring->wake);
+        Py_XDECREF(done);
+    }
 }
 
 void
 sco_scorer_strike(struct sco_scorer *scorer)
 {
-    int active = RUN_ACTIVE;
+    int before = RUN_ACTIVE;
+    PyObject *why; /* borrowed */
 
-    if (!atomic_compare_exchange_strong(&scorer->run, &active, RUN_STRIKING)) {
+    if (!atomic_compare_exchange_strong(&scorer->run, &before, RUN_STRIKING) &&
+        (before != RUN_WARNED || !atomic_compare_exchange_strong(
+                                     &scorer->run, &before, RUN_STRIKING))) {
         return;
     }
-    if (!scorer->sink->ops->timed_out(scorer->sink)) {
-        atomic_store(&scorer->run, RUN_ACTIVE);
+    why = sco_scorer_stop(scorer);
+    if (why == NULL ||
+        (before == RUN_WARNED && why != scorer->scoring->timeout)) {
+        atomic_store(&scorer->run, before);
         return;
     }
-    PyThreadState_SetAsyncExc(scorer->thread_id, scorer->scoring->timeout);
-    atomic_store(&scorer->run, RUN_STRUCK);
+    PyThreadState_SetAsyncExc(scorer->thread_id, why);
+    atomic_store(&scorer->run,
+                 why == scorer->scoring->timeout ? RUN_STRUCK : RUN_WARNED);
+    wake(scorer);
 }
 
 static inline void
@@ -103,7 +145,8 @@ give_returned(struct sco_scorer *scorer, PyObject *reply)
 
     if (reply != NULL) {
         begin_run(scorer);
-        result = sco_reply_give(scorer->scoring, scorer->sink, reply);
+        result = sco_reply_give(scorer->scoring, scorer->sink, reply,
+                                &scorer->time);
         end_run(scorer);
         Py_DECREF(reply);
     }
@@ -137,13 +180,24 @@ give_failed(struct sco_scorer *scorer)
     return give_returned(scorer, reply);
 }
 
-/* A result that is not JSON by itself. */
+/* A result that is not JSON by itself. A coroutine behind a decorator and the
+ * first item of a stream are the script's code again; finish() answers for
+ * what they raise, but for an interrupt that came beside it. */
 static int
 give_finished(struct sco_scorer *scorer, PyObject *result, uint64_t run_ns)
 {
-    return give_returned(
-        scorer, PyObject_CallFunction(scorer->scoring->finish, "OK", result,
-                                      (unsigned long long)run_ns));
+    const struct sco_scoring *scoring = scorer->scoring;
+    PyObject *reply;
+
+    begin_run(scorer);
+    reply = PyObject_CallFunction(scoring->finish, "OK", result,
+                                  (unsigned long long)run_ns);
+    end_run(scorer);
+    if (reply == NULL && (PyErr_ExceptionMatches(scoring->timeout) ||
+                          PyErr_ExceptionMatches(scoring->cancelled))) {
+        return give_failed(scorer);
+    }
+    return give_returned(scorer, reply);
 }
 
 static int
@@ -153,6 +207,7 @@ give_result(struct sco_scorer *scorer, PyObject *result, uint64_t run_ns)
         .status = 200,
         .flags = SCO_REPLY_EXEC_MS,
         .run_ns = run_ns,
+        .begun_ns = scorer->time.begun_ns,
         .stream_bytes = -1,
     };
     struct sco_slice body = SCO_SLICE("{}");
@@ -216,7 +271,6 @@ score_plain(struct sco_scorer *scorer, const struct sco_call *call)
     /* The first place is the callee's to use (vectorcall). */
     PyObject *args[2] = { NULL, NULL };
     PyObject *result;
-    uint64_t started_ns;
     uint64_t run_ns;
     int given;
 
@@ -225,13 +279,14 @@ score_plain(struct sco_scorer *scorer, const struct sco_call *call)
     if (args[1] == NULL) {
         return give_undecodable(scorer);
     }
-    started_ns = sco_clock_now_ns();
+    scorer->time.begun_ns = sco_clock_now_ns();
     begin_run(scorer);
     result =
         PyObject_Vectorcall(scoring->run, args + 1,
                             PY_VECTORCALL_ARGUMENTS_OFFSET, scoring->keywords);
     end_run(scorer);
-    run_ns = sco_clock_now_ns() - started_ns;
+    run_ns = sco_clock_now_ns() - scorer->time.begun_ns;
+    scorer->time.run_ns = run_ns;
 
     /* The reply first: what letting go of these costs is nobody's wait. */
     given = result != NULL ? give_result(scorer, result, run_ns)
@@ -255,6 +310,10 @@ score_general(struct sco_scorer *scorer, const struct sco_call *call)
     begin_run(scorer);
     reply = PyObject_CallOneArg(scorer->scoring->invoke, object);
     end_run(scorer);
+    scorer->time.begun_ns = sco_call_object_begun_ns(object);
+    if (scorer->time.begun_ns != 0) {
+        scorer->time.run_ns = sco_clock_now_ns() - scorer->time.begun_ns;
+    }
     sco_call_object_detach(object);
     /* invoke() answers for the script itself; what it raises is a timeout
      * that came after run(). */
@@ -270,6 +329,8 @@ sco_scorer_score(struct sco_scorer *scorer, const struct sco_call *call,
 
     scorer->sink = sink;
     scorer->refused = refused_count(scoring);
+    scorer->time = (struct sco_run_time){ .begun_ns = 0 };
+    sco_current_begin(call, sink);
     if (call->way == SCO_CALL_PLAIN && scoring->fast &&
         !sco_scoring_has_flask(scoring)) {
         given = score_plain(scorer, call);
@@ -280,4 +341,5 @@ sco_scorer_score(struct sco_scorer *scorer, const struct sco_call *call,
         sco_report(scoring->invoke);
         sco_reply_internal(sink);
     }
+    sco_current_end();
 }

@@ -14,6 +14,7 @@
 
 #include "link/call.h"
 #include "pybridge/encode.h"
+#include "pybridge/reply.h"
 #include "pybridge/scoring.h"
 
 #include <stdatomic.h>
@@ -22,10 +23,11 @@
 struct sco_scorer {
     const struct sco_scoring *scoring;
     struct sco_encoder encoder;
-    unsigned long thread_id; /* as Python knows it */
-    struct sco_sink *sink;   /* of the call in hand */
-    Py_ssize_t refused;      /* what `refusals` held when it began */
-    atomic_int run;          /* enum run_state of call.c */
+    unsigned long thread_id;  /* as Python knows it */
+    struct sco_sink *sink;    /* of the call in hand */
+    struct sco_run_time time; /* ... as far as it was measured */
+    Py_ssize_t refused;       /* what `refusals` held when it began */
+    atomic_int run;           /* enum run_state of call.c */
 };
 
 /* Makes the calling thread's scorer.
@@ -44,12 +46,14 @@ void sco_scorer_finish(struct sco_scorer *scorer);
 void sco_scorer_score(struct sco_scorer *scorer, const struct sco_call *call,
                       struct sco_sink *sink);
 
-/* Whether the script has the thread and its time is over: what a signal
- * handler asks before it raises ScoringTimeout. */
-bool sco_scorer_is_late(const struct sco_scorer *scorer);
+/* What is to be raised in the script that has the thread: ScoringTimeout when
+ * its time is over, Cancelled when nobody waits and raising is asked for; a
+ * borrowed reference. NULL, and no exception: nothing, or no script has it. */
+PyObject *sco_scorer_stop(const struct sco_scorer *scorer);
 
-/* Has ScoringTimeout raised in a scorer's thread, if the script has it and
- * its time is over. It hits this call or none.
+/* Has what sco_scorer_stop() says raised in a scorer's thread. It hits this
+ * call or none; a ScoringTimeout takes the place of a Cancelled that the
+ * script has not seen yet.
  *
  * Thread: another one, attached to the same interpreter. */
 void sco_scorer_strike(struct sco_scorer *scorer);

@@ -1,5 +1,6 @@
 #include "pybridge/call_object.h"
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "link/head.h"
 #include "pybridge/target.h"
@@ -11,6 +12,7 @@ struct call_object {
     struct sco_slice body_bytes; /* borrowed; empty once `body` is made */
     PyObject *body;              /* bytes, or NULL */
     PyObject *kept;              /* bytes with the head, or NULL */
+    uint64_t begun_ns;           /* when run() was called; 0: not yet */
 };
 
 /* What an attribute is made from: the number in its getset entry. */
@@ -166,6 +168,16 @@ get_body(PyObject *self, void *closure)
     return Py_XNewRef(object->body);
 }
 
+static PyObject *
+call_begin(PyObject *self, PyObject *args)
+{
+    struct call_object *object = (struct call_object *)self;
+
+    (void)args;
+    object->begun_ns = sco_clock_now_ns();
+    return PyLong_FromUnsignedLongLong(object->begun_ns);
+}
+
 static void
 call_dealloc(PyObject *self)
 {
@@ -203,12 +215,20 @@ static PyGetSetDef call_getset[] = {
     { NULL, NULL, NULL, NULL, NULL },
 };
 
+static PyMethodDef call_methods[] = {
+    { "begin", call_begin, METH_NOARGS,
+      "begin()\n--\n\n"
+      "Says that run() is called now; time.perf_counter_ns()." },
+    { NULL, NULL, 0, NULL },
+};
+
 static char call_doc[] =
     "One request, while it is scored and for as long as it is kept.";
 
 static PyType_Slot call_slots[] = {
     { Py_tp_dealloc, call_dealloc },
     { Py_tp_getset, call_getset },
+    { Py_tp_methods, call_methods },
     { Py_tp_doc, call_doc },
     { 0, NULL },
 };
@@ -238,6 +258,12 @@ sco_call_object_create(PyTypeObject *type, const struct sco_call *call)
         object->body_bytes = call->body;
     }
     return self;
+}
+
+uint64_t
+sco_call_object_begun_ns(PyObject *self)
+{
+    return ((const struct call_object *)self)->begun_ns;
 }
 
 void

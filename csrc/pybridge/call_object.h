@@ -25,6 +25,9 @@ PyTypeObject *sco_call_type_create(PyObject *module);
 PyObject *sco_call_object_create(PyTypeObject *type,
                                  const struct sco_call *call);
 
+/* When begin() was called, on the monotonic clock; 0: it was not. */
+uint64_t sco_call_object_begun_ns(PyObject *object);
+
 /* Says that the request is about to be answered. If anybody else holds the
  * object it copies what it borrows; without memory for that it becomes empty.
  *

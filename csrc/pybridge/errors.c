@@ -38,6 +38,7 @@ class_of(enum sco_status status)
     case SCO_WORKER_LOST:
         return PyExc_ConnectionError;
     case SCO_TIMEOUT:
+    case SCO_DEADLINE:
         return PyExc_TimeoutError;
     case SCO_INVALID:
     case SCO_TOO_LARGE:

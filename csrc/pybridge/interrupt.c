@@ -28,13 +28,17 @@ static PyObject *
 on_signal(PyObject *self, PyObject *args)
 {
     struct interrupt *interrupt = PyCapsule_GetPointer(self, capsule_name);
+    PyObject *why = NULL; /* borrowed */
 
     (void)args;
     if (interrupt == NULL) {
         return NULL;
     }
-    if (interrupt->scorer != NULL && sco_scorer_is_late(interrupt->scorer)) {
-        PyErr_SetNone(interrupt->scorer->scoring->timeout);
+    if (interrupt->scorer != NULL) {
+        why = sco_scorer_stop(interrupt->scorer);
+    }
+    if (why != NULL) {
+        PyErr_SetNone(why);
         return NULL;
     }
     Py_RETURN_NONE;
@@ -44,7 +48,7 @@ static PyMethodDef handler_def = {
     .ml_name = "on_scoring_timeout",
     .ml_meth = on_signal,
     .ml_flags = METH_VARARGS,
-    .ml_doc = "Raises ScoringTimeout in a run() that is late.",
+    .ml_doc = "Raises in a run() that is late or that nobody waits for.",
 };
 
 /* Calls signal.signal(); the handler that was there, a new reference. */

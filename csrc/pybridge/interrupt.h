@@ -1,8 +1,8 @@
-/* interrupt.h - a late run() on the main thread is interrupted by a signal
+/* interrupt.h - a run() on the main thread is interrupted by a signal
  *
  * The signal ends a system call that the script waits in, and its Python
- * handler raises ScoringTimeout, if the call in hand is late. A signal that
- * comes after that call does nothing.
+ * handler raises ScoringTimeout, if the call in hand is late, or Cancelled,
+ * if nobody waits for it. A signal that comes after that call does nothing.
  *
  * Thread: main, attached to the main interpreter.
  */

@@ -253,10 +253,15 @@ give_body(struct sco_sink *sink, const struct reply *reply, PyObject *body)
 
 int
 sco_reply_give(const struct sco_scoring *scoring, struct sco_sink *sink,
-               PyObject *tuple)
+               PyObject *tuple, const struct sco_run_time *time)
 {
     struct reply reply = { .fields = NULL };
     int result = read_reply(tuple, &reply);
+
+    reply.head.begun_ns = time->begun_ns;
+    if (reply.head.run_ns == 0) {
+        reply.head.run_ns = time->run_ns;
+    }
 
     if (result == 0) {
         PyObject *body = PyTuple_GET_ITEM(tuple, 2);

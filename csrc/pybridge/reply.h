@@ -11,6 +11,12 @@
 
 struct sco_scoring;
 
+/* What was measured around run(). */
+struct sco_run_time {
+    uint64_t begun_ns; /* 0: it was not called */
+    uint64_t run_ns;   /* for replies that do not say it themselves */
+};
+
 /* Gives a reply without headers of its own.
  *
  * Ownership: `body` is borrowed, and must stay while another thread runs
@@ -29,6 +35,6 @@ void sco_reply_internal(struct sco_sink *sink);
  * Errors: -1 with an exception when the tuple is not such a reply; then the
  *         sink has not been given anything. */
 int sco_reply_give(const struct sco_scoring *scoring, struct sco_sink *sink,
-                   PyObject *reply);
+                   PyObject *reply, const struct sco_run_time *time);
 
 #endif

@@ -132,6 +132,7 @@ read_optional(PyObject *object, struct sco_scoring *out)
 {
     if (PyObject_GetOptionalAttrString(object, "stream_failed",
                                        &out->stream_failed) < 0 ||
+        PyObject_GetOptionalAttrString(object, "wake", &out->wake) < 0 ||
         PyObject_GetOptionalAttrString(object, "unfit", &out->unfit) < 0 ||
         PyObject_GetOptionalAttrString(object, "refusals", &out->refusals) <
             0) {
@@ -152,8 +153,11 @@ read_surroundings(struct sco_scoring *out)
         return -1;
     }
     out->timeout = PyObject_GetAttrString(errors, "ScoringTimeout");
+    out->cancelled = out->timeout == NULL
+                         ? NULL
+                         : PyObject_GetAttrString(errors, "Cancelled");
     Py_DECREF(errors);
-    if (out->timeout == NULL) {
+    if (out->cancelled == NULL) {
         return -1;
     }
     out->modules = Py_XNewRef(PyImport_GetModuleDict());
@@ -192,9 +196,11 @@ sco_scoring_finish(struct sco_scoring *scoring)
     Py_CLEAR(scoring->failed);
     Py_CLEAR(scoring->log_line);
     Py_CLEAR(scoring->stream_failed);
+    Py_CLEAR(scoring->wake);
     Py_CLEAR(scoring->unfit);
     Py_CLEAR(scoring->refusals);
     Py_CLEAR(scoring->timeout);
+    Py_CLEAR(scoring->cancelled);
     Py_CLEAR(scoring->modules);
     Py_CLEAR(scoring->flask);
     Py_CLEAR(scoring->call_type);

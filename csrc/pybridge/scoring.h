@@ -26,9 +26,11 @@ struct sco_scoring {
     PyObject *failed;
     PyObject *log_line;
     PyObject *stream_failed; /* NULL where the object has none */
+    PyObject *wake;          /* likewise */
     PyObject *unfit;         /* likewise */
     PyObject *refusals;      /* a list, or NULL where nothing is refused */
     PyObject *timeout;       /* the class ScoringTimeout */
+    PyObject *cancelled;     /* the class Cancelled */
     PyObject *modules;       /* sys.modules */
     PyObject *flask;         /* the string "flask" */
     PyTypeObject *call_type; /* _core.Call */

@@ -2,6 +2,7 @@
 
 #include "link/child.h"
 #include "pybridge/call.h"
+#include "pybridge/current.h"
 #include "pybridge/errors.h"
 #include "pybridge/interrupt.h"
 
@@ -71,6 +72,7 @@ sco_serve(struct sco_child *child, PyObject *object, PyTypeObject *call_type)
         sco_scorer_init(&scoring, &scorer) < 0) {
         goto done;
     }
+    sco_current_be_alone();
     handler = sco_interrupt_install(&scorer);
     if (handler == NULL) {
         goto done;

@@ -30,7 +30,9 @@ void
 sco_request_unref(struct sco_request *req)
 {
     if (req != NULL && --req->refs == 0) {
-        SCO_CHECK(sco_list_empty(&req->link), "a request dies in a list");
+        SCO_CHECK(sco_list_empty(&req->link) && !sco_request_is_queued(req),
+                  "a request dies where it waits");
+        sco_ranks_remove(&req->due);
         sco_stream_unref(req->stream);
         sco_slots_give(sco_arena_slots(req->arena), req->slot);
         free(req);
@@ -46,9 +48,16 @@ sco_request_answer(struct sco_request *req, struct sco_answer *answer)
         sco_answer_release(answer);
         return false;
     }
-    req->on_answer = NULL;
+    sco_request_forget(req);
     on_answer(req->on_answer_arg, req, answer);
     return true;
+}
+
+void
+sco_request_forget(struct sco_request *req)
+{
+    req->on_answer = NULL;
+    sco_ranks_remove(&req->due);
 }
 
 bool

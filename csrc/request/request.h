@@ -14,6 +14,7 @@
 #define SCO_REQUEST_REQUEST_H
 
 #include "base/list.h"
+#include "base/ranks.h"
 #include "base/slice.h"
 #include "base/status.h"
 #include "link/lane.h"
@@ -35,6 +36,7 @@ struct sco_answer {
     unsigned status;
     uint32_t flags; /* enum sco_reply_flag */
     uint64_t run_ns;
+    uint64_t begun_ns; /* when run() was called; 0: unknown */
     int64_t stream_bytes;
     bool has_reason;
     struct sco_slice headers; /* a field block */
@@ -49,7 +51,10 @@ typedef void (*sco_answer_fn)(void *arg, struct sco_request *req,
                               const struct sco_answer *answer);
 
 struct sco_request {
-    struct sco_list link; /* in the queue, or among a worker's held */
+    struct sco_list link;  /* among a worker's held */
+    struct sco_rank place; /* in the queue */
+    struct sco_rank due;   /* among those whose caller gave them a time */
+    uint64_t deadline_ns;  /* when that is over; 0: it gave none */
     unsigned refs;
     enum sco_lane_call_kind kind;
 
@@ -68,7 +73,8 @@ struct sco_request {
     uint64_t ticket;           /* 0: no worker has it */
     struct sco_worker *worker; /* NULL: it is in the queue, or nowhere */
     struct sco_stream *stream; /* of the reply that is coming in */
-    bool timed_out;
+    bool half_closed;          /* the client sends no more */
+    bool interrupted;          /* Cancelled was raised in its run() */
 };
 
 /* Makes a request around a slot, which it owns from now on.
@@ -92,6 +98,17 @@ bool sco_request_answer(struct sco_request *req, struct sco_answer *answer);
 /* Answers with a failure. */
 bool sco_request_fail(struct sco_request *req, enum sco_status failure,
                       const char *detail, pid_t pid);
+
+/* Nobody waits for the answer any more: none is heard, and the time that the
+ * caller gave means nothing. */
+void sco_request_forget(struct sco_request *req);
+
+/* Whether it waits in the queue. */
+static inline bool
+sco_request_is_queued(const struct sco_request *req)
+{
+    return req->place.set != NULL;
+}
 
 /* Whether further work on this request is wasted. */
 static inline bool

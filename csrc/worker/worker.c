@@ -153,7 +153,6 @@ static void
 overrun(struct sco_worker *worker, struct sco_request *req, uint64_t now_ns)
 {
     worker->overdue_ticket = req->ticket;
-    req->timed_out = true;
     sco_arena_cancel(req->arena, req->slot, SCO_CANCEL_TIMEOUT);
     if (req->stream != NULL) {
         sco_stream_end(req->stream, SCO_TIMEOUT);
@@ -236,9 +235,13 @@ sco_worker_give(struct sco_worker *worker, struct sco_request *req)
         .head_bytes = req->head_bytes,
         .kind = req->kind,
         .timeout_ms = worker->setup->timeout_ms,
+        .deadline_ns = req->deadline_ns,
     };
 
     call.ticket = sco_arena_mark(req->arena, req->slot);
+    if (req->half_closed) {
+        sco_arena_cancel(req->arena, req->slot, SCO_CANCEL_SENDING);
+    }
     if (!sco_lane_send(worker->lane, &call)) {
         return false;
     }
@@ -282,11 +285,20 @@ sco_worker_spare(struct sco_worker *worker)
 }
 
 void
-sco_worker_cancel(struct sco_worker *worker, struct sco_request *req)
+sco_worker_cancel(struct sco_worker *worker, struct sco_request *req,
+                  enum sco_cancel why)
 {
-    sco_arena_cancel(req->arena, req->slot, SCO_CANCEL_GONE);
+    bool raises = worker->setup->raise_cancelled &&
+                  why != SCO_CANCEL_SENDING && !req->interrupted;
+
+    sco_arena_cancel(req->arena, req->slot,
+                     (unsigned)why | (raises ? SCO_CANCEL_RAISE : 0U));
     /* It may be waiting for room that nobody will make. */
     sco_lane_ring(worker->lane);
+    if (raises) {
+        req->interrupted = true; /* a second one would hit its clean-up */
+        worker->ops->interrupt(worker);
+    }
 }
 
 /* ---- hearing -------------------------------------------------------- */
@@ -331,6 +343,7 @@ answer_from(const struct sco_worker *worker, const struct sco_request *req,
         .status = reply->status,
         .flags = reply->flags,
         .run_ns = reply->run_ns,
+        .begun_ns = reply->begun_ns,
         .stream_bytes = reply->stream_bytes,
         .has_reason = reply->has_reason != 0,
         .headers = { bytes, reply->headers_bytes },
@@ -375,7 +388,7 @@ hear_start(struct sco_worker *worker, struct sco_request *req,
         if (req->stream != NULL) {
             sco_stream_drop(req->stream);
         }
-        sco_worker_cancel(worker, req);
+        sco_worker_cancel(worker, req, SCO_CANCEL_GONE);
         sco_answer_release(answer);
         sco_request_fail(req, SCO_NOMEM, NULL, worker->pid);
         return;
@@ -399,7 +412,7 @@ hear_chunk(struct sco_worker *worker, struct sco_request *req,
                              reply->body_bytes);
     if (status != SCO_OK) {
         sco_stream_end(req->stream, status);
-        sco_worker_cancel(worker, req);
+        sco_worker_cancel(worker, req, SCO_CANCEL_GONE);
     }
 }
 

@@ -105,6 +105,7 @@ struct sco_worker_setup {
     uint64_t limit_ns;         /* of one run(); 0: none */
     uint64_t stream_limit_ns;  /* of silence in a stream; 0: none */
     uint32_t timeout_ms;       /* `limit_ns` for the script's log lines */
+    bool raise_cancelled;      /* interrupt a run() that nobody waits for */
 };
 
 struct sco_worker {
@@ -156,14 +157,13 @@ struct sco_worker_ops {
     /* Writes the stack of the script to stderr, without waiting for it. */
     void (*dump)(struct sco_worker *worker);
 
-    /* Raises ScoringTimeout in the script, if it runs Python code at all. */
+    /* Raises what the request's mark asks for, if the script runs Python. */
     void (*interrupt)(struct sco_worker *worker);
 
     /* Ends the worker at once; on_gone follows, in a later turn. A thread
      * cannot be ended: if it has anything in hand it is left behind, and its
      * worker's end has `lost`. What it may yet come back to is the kind's to
-     * keep: its end of the lane, and a reference to each request that it has
-     * started. The worker is freed like any other. */
+     * keep: its end of the lane, a reference to each request it started. */
     void (*kill)(struct sco_worker *worker);
 
     /* Frees what start() made. Also half of it. */
@@ -214,8 +214,7 @@ void sco_worker_flush(struct sco_worker *worker);
 /* Hears the worker's replies. True when there was one. */
 bool sco_worker_poll(struct sco_worker *worker);
 
-/* Takes a request back that the worker has not started. False: it has.
- * Ownership: on true the caller has the work. */
+/* Takes back what was not started: true, and then the caller has the work. */
 bool sco_worker_take_back(struct sco_worker *worker, struct sco_request *req);
 
 /* Returns all that the worker has not started to its boss. */
@@ -224,8 +223,9 @@ void sco_worker_return(struct sco_worker *worker);
 /* The newest request that could be taken back, or NULL. */
 struct sco_request *sco_worker_spare(struct sco_worker *worker);
 
-/* The request is no longer wanted: the running script sees it cancelled. */
-void sco_worker_cancel(struct sco_worker *worker, struct sco_request *req);
+/* Nobody wants what runs: the script sees it, and may be interrupted. */
+void sco_worker_cancel(struct sco_worker *worker, struct sco_request *req,
+                       enum sco_cancel why);
 
 /* Tells a worker to end when it is through with what it holds. */
 void sco_worker_leave(struct sco_worker *worker);

@@ -1,7 +1,8 @@
 """scorehost serves Azure-ML scoring scripts (init and run) over HTTP.
 
 Importing the package costs nothing: the console script imports it where a
-client waits for the first answer.
+client waits for the first answer. What a script may ask for is imported when
+it is asked for.
 """
 
 __version__ = "0.1.0"
@@ -9,3 +10,23 @@ __version__ = "0.1.0"
 #: The version of the server whose contract is kept. It stands in the banner,
 #: in `x-ms-server-version` and in `azureml_inference_server_http.__version__`.
 COMPAT_VERSION = "1.5.1"
+
+__all__ = ["COMPAT_VERSION", "Cancelled", "cancelled", "time_left"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from scorehost._core import cancelled
+    from scorehost._core import time_left
+    from scorehost.errors import Cancelled
+else:
+
+    def __getattr__(name):
+        """Imports one of the names for run(): cancelled, time_left, Cancelled."""
+        if name in ("cancelled", "time_left"):
+            from scorehost import _core as home
+        elif name == "Cancelled":
+            from scorehost import errors as home
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value = getattr(home, name)
+        return value

@@ -108,6 +108,10 @@ class Call:
             self.headers.append(("Content-Type", kind))
         self.headers += [(name, value) for name, value in headers]
 
+    def begin(self) -> int:
+        """Says when run() is called."""
+        return perf_counter_ns()
+
 
 def memory() -> dict[str, int]:
     """Resident bytes, and those that are ours alone where that can be told."""

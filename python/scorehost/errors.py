@@ -36,3 +36,12 @@ class ScoringTimeout(BaseException):
     It is no Exception, so that a script which catches `Exception` around its
     work does not swallow its own deadline.
     """
+
+
+class Cancelled(BaseException):
+    """Raised inside run() when nobody waits for its answer any more.
+
+    The client has left, or the time that it gave is over; it is raised only
+    with `raise_cancelled`. It is no Exception for the same reason as
+    ScoringTimeout.
+    """

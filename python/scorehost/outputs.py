@@ -227,6 +227,10 @@ class Stream:
         except StopIteration:
             self.close()
             raise
+        except errors.Cancelled:
+            log.info("run() was cancelled: nobody reads its stream any more")
+            self.close()
+            raise
         except BaseException:
             log.error("Encountered Exception: %s", traceback_text())
             self.close()
@@ -290,6 +294,9 @@ def failed(exc: BaseException, timeout_ms: int) -> reply.Reply:
     """Logs what ``run()`` raised and makes the reply for it."""
     if isinstance(exc, errors.ScoringTimeout):
         return _timed_out(exc, timeout_ms)
+    if isinstance(exc, errors.Cancelled):
+        log.info("run() was cancelled: nobody waits for its answer any more")
+        return reply.message(499, reply.CANCELLED)
     aborted = _aborted(exc)
     if aborted is not None:
         return aborted
@@ -335,6 +342,12 @@ def _aborted(exc: BaseException) -> reply.Reply | None:
 
 _loops = threading.local()
 
+#: Which thread has run() in which loop now, for wake().
+_driving: dict[int, AbstractEventLoop] = {}
+
+#: What a coroutine that was interrupted has for its clean-up.
+CLEAN_UP_S = 5.0
+
 
 def _loop() -> AbstractEventLoop:
     loop = getattr(_loops, "loop", None)
@@ -345,44 +358,119 @@ def _loop() -> AbstractEventLoop:
     return loop
 
 
+def wake(thread_id: int) -> None:
+    """Has a thread look up that waits in its loop: an exception was left for it.
+
+    A signal interrupts the wait of the main thread; no other thread's.
+    """
+    loop = _driving.get(thread_id)
+    if loop is not None:
+        try:
+            loop.call_soon_threadsafe(_nothing)
+        except RuntimeError:
+            pass  # it is closed, so nobody waits
+
+
+def _nothing() -> None:
+    """Does nothing; a loop that has it to do comes round."""
+
+
 def drive(awaitable: Awaitable[Any]) -> Any:
     """Runs a coroutine to its end and returns its result.
 
     When it is interrupted from outside, by the deadline, the coroutine is
-    cancelled and has the time it takes to clean up.
+    cancelled and has some time to clean up.
     """
     loop = _loop()
-    task: Any = loop.create_task(_await(awaitable))
-    try:
-        return loop.run_until_complete(task)
-    except BaseException:
-        if not task.done():
-            import asyncio
-
-            task.cancel()
-            loop.run_until_complete(asyncio.wait([task]))
-        raise
+    task = loop.create_task(_await(awaitable))
+    return _run(loop, task, task)
 
 
 async def _await(awaitable: Awaitable[Any]) -> Any:
     return await awaitable
 
 
+def _run(loop: AbstractEventLoop, until: Any, task: Any) -> Any:
+    """Runs the loop until something is done; interrupted, it ends the task."""
+    thread_id = threading.get_ident()
+    _driving[thread_id] = loop
+    try:
+        return loop.run_until_complete(until)
+    except BaseException:
+        if not task.done():
+            _end(loop, task)
+        raise
+    finally:
+        _driving.pop(thread_id, None)
+
+
+def _end(loop: AbstractEventLoop, task: Any) -> None:
+    """Cancels a task and lets it clean up.
+
+    An exception from outside may have hit the loop itself between two steps,
+    so a task that does not end is left behind, and its loop with it.
+    """
+    import asyncio
+
+    try:
+        task.cancel()
+        loop.run_until_complete(asyncio.wait([task], timeout=CLEAN_UP_S))
+    finally:
+        if not task.done():
+            _loops.__dict__.pop("loop", None)
+
+
 class _Synchronous:
-    """An async generator, read by a thread that has no loop running."""
+    """An async generator, read by a thread that has no loop running.
+
+    One task runs it from its begin to its end, as `async for` in a coroutine
+    would: its context variables stay, and asyncio.timeout() may span items.
+    """
 
     def __init__(self, items: AsyncGeneratorType[Any, None]) -> None:
         self._items = items
+        self._loop = _loop()
+        self._task: Any = None
+        self._found: Any = None  # by the task, for the reader
+        self._asked: Any = None  # for the next one, by the reader
 
     def __iter__(self) -> _Synchronous:
         return self
 
     def __next__(self) -> Any:
+        import asyncio
+
+        if self._task is not None and self._task.done():
+            raise StopIteration
+        self._found = found = self._loop.create_future()
+        if self._task is None:
+            self._task = self._loop.create_task(self._read())
+        else:
+            self._asked.set_result(None)
+        first = asyncio.wait([found, self._task], return_when=asyncio.FIRST_COMPLETED)
+        _run(self._loop, first, self._task)
+        if found.done():
+            return found.result()
+        self._task.result()  # raises what the generator raised
+        raise StopIteration
+
+    async def _read(self) -> None:
         try:
-            return drive(self._items.__anext__())
-        except StopAsyncIteration:
-            raise StopIteration from None
+            async for item in self._items:
+                self._asked = self._loop.create_future()
+                self._found.set_result(item)
+                await self._asked
+        finally:
+            await self._items.aclose()
 
     def close(self) -> None:
         """Ends the generator; its finally blocks run."""
-        drive(self._items.aclose())
+        if self._task is None:
+            drive(self._items.aclose())
+        elif not self._task.done() and getattr(_loops, "loop", None) is self._loop:
+            _end(self._loop, self._task)
+            if not self._task.cancelled():
+                self._task.result()
+        elif not self._task.done():
+            # The garbage collector found it, on some other thread.
+            self._loop.call_soon_threadsafe(self._task.cancel)

@@ -23,6 +23,7 @@ Body = bytes | str | Iterator[bytes]
 Reply = tuple[int, Headers, Body, int, int]
 
 SCRIPT_FAILED = "An unexpected error occurred in scoring script. Check the logs for more info."
+CANCELLED = "run() was cancelled because its client had left."
 INTERNAL_ERROR = "An unexpected internal error occurred. Check the logs for more info."
 
 

@@ -289,7 +289,7 @@ class Scoring:
         except inputs.BadInput as exc:
             return reply.message(exc.status, exc.text)
         before = self._refused()
-        started = perf_counter_ns()
+        started = call.begin()
         try:
             result = self.run(**arguments)
             if isinstance(result, CoroutineType):
@@ -354,6 +354,11 @@ class Scoring:
             if found:
                 return isolation.unfit(self._settings.script_path, found)
         return outputs.failed(exc, self._settings.scoring_timeout_ms)
+
+    @staticmethod
+    def wake(thread_id: int) -> None:
+        """Has a thread that waits in a coroutine see what was raised in it."""
+        outputs.wake(thread_id)
 
     def log_line(self, logger: str, level: int, message: str) -> None:
         """Writes a line of the host's through the worker's logging."""

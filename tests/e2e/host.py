@@ -245,6 +245,11 @@ class Host:
         """Ask on a connection of its own."""
         return self.raw(request(method, target, body, headers, version), method)
 
+    def impatient(self, wait_ms: object, what: str, **more: Any) -> Later:
+        """Send an order to scripts/lab.py whose caller waits for so long."""
+        body = json.dumps({"do": what, **more}).encode()
+        return self.later(request(body=body, headers=[("X-Request-Timeout-Ms", str(wait_ms))]))
+
     def post(self, body: Union[bytes, str] = b"", *headers: tuple[str, str]) -> Response:
         """POST to /score."""
         data = body.encode() if isinstance(body, str) else body

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter_ns
 from typing import Any
 
 from scorehost import script
@@ -33,6 +34,10 @@ class Call:
     scheme: str = "http"
     request_id: str = "the-request-id"
     client_request_id: str = ""
+
+    def begin(self) -> int:
+        """Says when run() is called."""
+        return perf_counter_ns()
 
 
 def post(body: bytes = b"", kind: str = "", **fields: Any) -> Call:

@@ -47,8 +47,43 @@ def test_the_stubs_name_what_is_there() -> None:
 
 def test_nothing_else_is_public() -> None:
     public = {name for name in vars(_core) if not name.startswith("_")}
-    functions = {"attach", "connect", "curve_keypair", "probe", "serve", "version"}
-    assert public == {"Call", "Link"} | functions
+    assert public == {
+        "Call", "Link", "attach", "cancelled", "connect", "curve_keypair", "probe", "serve",
+        "time_left", "version",
+    }
+
+
+# What a script may ask for
+
+
+def test_outside_of_a_request_nothing_is_cancelled() -> None:
+    assert scorehost.cancelled() is False
+    assert scorehost.time_left() is None
+    assert _core.cancelled is scorehost.cancelled
+
+
+def test_cancelled_is_no_exception_that_scripts_swallow() -> None:
+    assert issubclass(scorehost.Cancelled, BaseException)
+    assert not issubclass(scorehost.Cancelled, Exception)
+
+
+def test_the_package_has_nothing_else() -> None:
+    with pytest.raises(AttributeError, match="'scorehost' has no attribute 'canceled'"):
+        scorehost.canceled  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_what_a_script_may_ask_for_is_imported_when_it_asks() -> None:
+    """The console script imports the package, and should not wait for these."""
+    ended = run_python(
+        """
+        import sys
+        import scorehost
+        assert not [name for name in sys.modules if name.startswith("scorehost.")]
+        scorehost.Cancelled, scorehost.cancelled
+        print("Cancelled" in vars(scorehost), "scorehost._core" in sys.modules)
+        """
+    )
+    assert ended.stdout == "True True\n", ended.stderr
 
 
 def test_version_names_the_library_and_how_strict_it_is() -> None:

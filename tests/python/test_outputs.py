@@ -189,23 +189,6 @@ def test_what_closing_raises_is_logged() -> None:
     assert "boom" in lines[0]
 
 
-def test_an_async_generator_streams(request: pytest.FixtureRequest) -> None:
-    request.addfinalizer(lambda: outputs._loops.__dict__.pop("loop").close())
-    ended = []
-
-    async def items() -> Any:
-        try:
-            yield "a"
-            yield "b"
-        finally:
-            ended.append(True)
-
-    assert list(outputs.finish(items(), 5)[2]) == [b"a", b"b"]
-    body = outputs.finish(items(), 5)[2]
-    body.close()
-    assert ended == [True, True]
-
-
 # Responses
 
 

@@ -3,7 +3,6 @@
 Not every interpreter may have ctypes, so it is imported where it is used.
 """
 
-import faulthandler
 import json
 import os
 import signal
@@ -13,12 +12,18 @@ import time
 from pathlib import Path
 from typing import Any, Callable
 
+import scorehost
+
 HERE = Path.cwd()
 calls = 0
 
 
 def init() -> None:
     """Load nothing; a crash is to be seen by the host alone."""
+    try:
+        import faulthandler
+    except ImportError:
+        return  # not every interpreter may have it
     faulthandler.disable()
 
 
@@ -75,6 +80,41 @@ def stubborn(order: dict[str, Any]) -> str:
     return "late"
 
 
+def leave(order: dict[str, Any]) -> str:
+    """Work until nobody waits, or somebody opens; tell what was seen.
+
+    With "stubborn_gate" it does not ask, and goes on until it is made to stop.
+    """
+    path = HERE / order["name"]
+    asks = order["do"] == "leave"
+    path.with_suffix(".here").touch()
+    try:
+        while not path.with_suffix(".open").exists() and not (asks and scorehost.cancelled()):
+            time.sleep(0.002)
+        seen = "cancelled" if scorehost.cancelled() else "opened"
+    except scorehost.Cancelled:
+        seen = "raised"
+        raise
+    finally:
+        path.with_suffix(".seen").write_text(f"{seen} {scorehost.cancelled()}")
+    return seen
+
+
+def helper(order: dict[str, Any]) -> list[Any]:
+    """Ask in a thread of our own, as soon as run() knows."""
+    (HERE / f"{order['name']}.here").touch()
+    while not scorehost.cancelled() and not (HERE / f"{order['name']}.open").exists():
+        time.sleep(0.002)
+    seen: list[Any] = []
+    thread = threading.Thread(
+        target=lambda: seen.extend((scorehost.cancelled(), scorehost.time_left() is not None))
+    )
+    thread.start()
+    thread.join()
+    (HERE / f"{order['name']}.seen").write_text(json.dumps(seen))
+    return seen
+
+
 def busy(order: dict[str, Any]) -> str:
     """Compute for so many seconds."""
     end = time.monotonic() + order["seconds"]
@@ -121,6 +161,11 @@ ORDERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "mortal": mortal,
     "raise": lambda order: 1 / 0,
     "gate": gate,
+    "leave": leave,
+    "stubborn_gate": leave,
+    "helper": helper,
+    "left": lambda order: scorehost.time_left(),
+    "cancelled": lambda order: scorehost.cancelled(),
     "hang": hang,
     "stubborn": stubborn,
     "busy": busy,

@@ -270,9 +270,9 @@ test_what_waits_is_dropped_with_its_client(void **state)
     settle();
     assert_true(fake_took(member(0), "runs"));
     sco_deployment_cancel(deployment, reqs[1]); /* in the queue */
-    assert_true(sco_deployment_drop(deployment, reqs[2]));
+    assert_true(sco_deployment_half_closed(deployment, reqs[2]));
     assert_int_equal(sco_deployment_busy(deployment), 1);
-    assert_false(sco_deployment_drop(deployment, reqs[0]));
+    assert_false(sco_deployment_half_closed(deployment, reqs[0]));
     assert_int_equal(work_off(0, 1) + 1, 1); /* nothing more comes */
     fake_reply(member(0), "");
     settle();
@@ -315,7 +315,7 @@ test_what_runs_sees_that_it_is_cancelled(void **state)
     assert_false(sink->ops->cancelled(sink));
     sco_deployment_cancel(deployment, req);
     assert_true(sink->ops->cancelled(sink));
-    assert_false(sink->ops->timed_out(sink));
+    assert_int_equal(sink->ops->stop(sink), SCO_STOP_NOT);
     fake_reply(member(0), "for nobody");
     settle();
     assert_int_equal(heard.count, 0);

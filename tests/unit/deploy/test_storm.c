@@ -115,7 +115,7 @@ client_leaves(void)
         sco_deployment_cancel(deployment, story->req);
         story->left = true;
     } else {
-        story->left = sco_deployment_drop(deployment, story->req);
+        story->left = sco_deployment_half_closed(deployment, story->req);
     }
     story->started_before = story->started;
 }

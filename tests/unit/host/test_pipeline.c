@@ -123,6 +123,21 @@ static const struct {
       "X-Own: value", "not to be sent" },
     { "a stream", "POST /score", "", "stream", 200, "onetwo",
       "Transfer-Encoding: chunked", "Content-Length" },
+    { "a caller that waits long enough", "POST /score",
+      "x-request-timeout-ms: 60000\r\n", "x", 200, "x", NULL, NULL },
+    { "... for ever", "POST /score",
+      "x-request-timeout-ms: 99999999999999999999\r\n", "x", 200, "x", NULL,
+      NULL },
+    { "... and does not say how long", "POST /score",
+      "x-request-timeout-ms: 5s\r\n", "x", 400,
+      "{\"message\": \"x-request-timeout-ms must be sent once and be a whole "
+      "number of milliseconds, 1 or more, not '5s'\"}",
+      "x-ms-run-function-failed: False", NULL },
+    { "... or says it twice", "POST /score",
+      "x-request-timeout-ms: 5\r\nx-request-timeout-ms: 5\r\n", "x", 400,
+      NULL, NULL, NULL },
+    { "... or says so to a probe, which does not care", "GET /",
+      "x-request-timeout-ms: 5s\r\n", NULL, 200, "Healthy", NULL, NULL },
     { "without CORS there is no field of it", "POST /score",
       "Origin: http://a\r\n", "x", 200, NULL, NULL, "Access-Control" },
 };
@@ -329,6 +344,110 @@ test_what_takes_too_long_is_told_so(void **state)
     expect("hello", 200, "hello");
 }
 
+/* Has a request wait and compares what it is answered with at its time. */
+static void
+expect_late(const char *fields, const char *body, const char *wanted)
+{
+    int fd = http_connect(tiny_host_port(host));
+    struct http_reply reply;
+
+    say(fd, "POST /score", fields, body);
+    reply = http_read(fd);
+    assert_int_equal(reply.status, 504);
+    assert_string_equal(reply.body, wanted);
+    http_reply_finish(&reply);
+    (void)close(fd);
+}
+
+static void
+test_at_its_time_a_caller_is_told_where_its_request_was(void **state)
+{
+    const struct tiny_host_options options = { .request_ms = 70 };
+
+    (void)state;
+    host = tiny_host_start(&options);
+    expect_late("x-request-timeout-ms: 60\r\n", "hold",
+                "{\"message\": \"Request timeout after 60 ms "
+                "(x-request-timeout-ms): the script was running.\"}");
+    assert_true(tiny_host_wait_busy(host, 1)); /* it still is */
+    assert_true(tiny_host_wait_cancelled(host));
+    expect_late("", "waits",
+                "{\"message\": \"Request timeout after 70 ms "
+                "(request_timeout_ms): it was waiting for a worker.\"}");
+    assert_int_equal(tiny_host_scored(host), 1);
+    tiny_host_open(host);
+    expect("hello", 200, "hello");
+    assert_true(tiny_host_wait_busy(host, 0));
+}
+
+static void
+test_a_body_that_comes_too_late_is_not_scored(void **state)
+{
+    struct http_reply reply;
+    int fd, other;
+
+    (void)state;
+    start();
+    fd = http_connect(tiny_host_port(host));
+    assert_true(http_say(fd, "POST /score HTTP/1.1\r\nHost: a\r\n"
+                             "x-request-timeout-ms: 1\r\n"
+                             "Content-Length: 2\r\n\r\n1"));
+    other = http_connect(tiny_host_port(host));
+    for (int i = 0; i < 50; i++) { /* well over a millisecond */
+        say(other, "POST /score", "", "big");
+        assert_int_equal(http_status(other), 200);
+    }
+    assert_true(http_say(fd, "2"));
+    reply = http_read(fd);
+    assert_int_equal(reply.status, 504);
+    assert_string_equal(reply.body,
+                        "{\"message\": \"Request timeout after 1 ms "
+                        "(x-request-timeout-ms): its body was still coming "
+                        "in.\"}");
+    assert_int_equal(tiny_host_scored(host), 50);
+    http_reply_finish(&reply);
+    (void)close(other);
+    (void)close(fd);
+}
+
+/* A run() takes 1.2 ms, so sixteen that are ahead take 19. */
+static void
+test_what_has_no_hope_is_refused_at_once(void **state)
+{
+    enum { AHEAD = 16 };
+    int ahead[AHEAD];
+    struct http_reply reply;
+    int fd;
+
+    (void)state;
+    start();
+    for (int i = 0; i < 50; i++) {
+        expect("learn", 200, NULL);
+    }
+    for (size_t i = 0; i < AHEAD; i++) {
+        ahead[i] = http_connect(tiny_host_port(host));
+        say(ahead[i], "POST /score", "", "hold");
+        assert_true(tiny_host_wait_busy(host, i + 1));
+    }
+    fd = http_connect(tiny_host_port(host));
+    /* It would overtake all but the one that runs: one before it, 2.4 ms. */
+    say(fd, "POST /score", "x-request-timeout-ms: 1\r\n", "hopeless");
+    reply = http_read(fd);
+    assert_int_equal(reply.status, 503);
+    assert_true(head_has(reply.head, "\r\nRetry-After: 1\r\n"));
+    assert_non_null(strstr(reply.body, "within 1 ms (x-request-timeout-ms)"));
+    http_reply_finish(&reply);
+    assert_int_equal(tiny_host_scored(host), 51);
+    tiny_host_open(host);
+    say(fd, "POST /score", "x-request-timeout-ms: 60000\r\n", "hopeful");
+    assert_int_equal(http_status(fd), 200);
+    for (size_t i = 0; i < AHEAD; i++) {
+        assert_int_equal(http_status(ahead[i]), 200);
+        (void)close(ahead[i]);
+    }
+    (void)close(fd);
+}
+
 static void
 test_too_many_are_refused(void **state)
 {
@@ -443,14 +562,17 @@ test_it_is_healthy_while_every_worker_is_busy(void **state)
 static void
 test_without_any_worker_everything_is_refused(void **state)
 {
+    static const char probe[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
     unsigned status;
 
     (void)state;
     start();
+    do {
+        status = http_ask(tiny_host_port(host), probe, NULL, 0);
+    } while (status == 503); /* until the first one is ready */
     tiny_host_fail(host);
     do {
-        status = http_ask(tiny_host_port(host),
-                          "GET / HTTP/1.1\r\nHost: a\r\n\r\n", NULL, 0);
+        status = http_ask(tiny_host_port(host), probe, NULL, 0);
     } while (status == 200); /* until the second one has died */
     assert_int_equal(status, 503);
     expect("hello", 503, NULL);
@@ -496,6 +618,7 @@ test_a_client_that_sends_no_more_has_its_answer_once_it_runs(void **state)
     (void)shutdown(running, SHUT_WR);
     (void)shutdown(waiting, SHUT_WR);
     assert_true(tiny_host_wait_busy(host, 1)); /* the one that waited */
+    assert_true(tiny_host_wait_cancelled(host));
     tiny_host_open(host);
     assert_int_equal(http_status(running), 200);
     assert_int_equal(tiny_host_scored(host), 1);
@@ -559,6 +682,9 @@ main(void)
         STOPPED(test_a_stream_that_breaks_is_cut),
         STOPPED(test_a_worker_that_dies_is_named),
         STOPPED(test_what_takes_too_long_is_told_so),
+        STOPPED(test_at_its_time_a_caller_is_told_where_its_request_was),
+        STOPPED(test_a_body_that_comes_too_late_is_not_scored),
+        STOPPED(test_what_has_no_hope_is_refused_at_once),
         STOPPED(test_too_many_are_refused),
         STOPPED(test_a_body_over_the_limit_is_not_read),
         STOPPED(test_what_is_no_http_is_refused_with_an_id),

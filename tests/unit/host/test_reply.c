@@ -187,6 +187,84 @@ test_many_replies_of_all_sizes_do_not_mix(void **state)
     }
 }
 
+/* ---- where the time went -------------------------------------------- */
+
+/* How many stages a reply tells of; 0 without the field. */
+static unsigned
+stages_of(const struct http_reply *reply)
+{
+    return count_of(reply, "\r\nServer-Timing: read;dur=") == 1
+               ? count_of(reply, ";dur=")
+               : 0;
+}
+
+/* clang-format off */
+static const struct {
+    const char *method, *fields, *body;
+    unsigned    stages;
+} timings[] = {
+    { "POST", "", "hello", 5 },
+    { "GET", "", "", 5 },
+    { "POST", "", "stream", 5 },
+    { "POST", "", "raise", 5 },
+    { "POST", "", "die", 3 },
+    { "POST", "x-request-timeout-ms: 1s\r\n", "hello", 1 },
+    { "PUT", "", "", 0 },
+};
+/* clang-format on */
+
+static void
+test_the_stages_are_told_where_they_are_asked_for(void **state)
+{
+    const struct tiny_host_options options = { .server_timing = true };
+
+    (void)state;
+    start(&options);
+    for (size_t i = 0; i < sizeof(timings) / sizeof(timings[0]); i++) {
+        struct http_reply reply =
+            ask(timings[i].method, timings[i].fields, timings[i].body);
+
+        print_message("%s %s\n", timings[i].method, timings[i].body);
+        assert_int_equal(stages_of(&reply), timings[i].stages);
+        http_reply_finish(&reply);
+    }
+}
+
+static void
+test_the_stages_of_who_waited_in_vain(void **state)
+{
+    const struct tiny_host_options options = { .server_timing = true };
+    struct http_reply reply;
+    int running;
+
+    (void)state;
+    start(&options);
+    running = http_connect(tiny_host_port(host));
+    assert_true(http_say(running, "POST /score HTTP/1.1\r\nHost: a\r\n"
+                                  "Content-Length: 4\r\n\r\nhold"));
+    assert_true(tiny_host_wait_busy(host, 1));
+    reply = ask("POST", "x-request-timeout-ms: 20\r\n", "late");
+    assert_int_equal(reply.status, 504);
+    assert_int_equal(stages_of(&reply), 2);
+    assert_int_equal(count_of(&reply, ", queue;dur="), 1);
+    http_reply_finish(&reply);
+    tiny_host_open(host);
+    (void)close(running);
+}
+
+static void
+test_otherwise_nothing_is_said_of_them(void **state)
+{
+    const struct tiny_host_options options = { .version = NULL };
+    struct http_reply reply;
+
+    (void)state;
+    start(&options);
+    reply = ask("POST", "", "hello");
+    assert_int_equal(count_of(&reply, "Server-Timing"), 0);
+    http_reply_finish(&reply);
+}
+
 #define STOPPED(test) cmocka_unit_test_teardown(test, stop)
 
 int
@@ -198,6 +276,9 @@ main(void)
         STOPPED(test_without_a_version_there_is_no_such_field),
         STOPPED(test_an_origin_that_may_ask),
         STOPPED(test_many_replies_of_all_sizes_do_not_mix),
+        STOPPED(test_the_stages_are_told_where_they_are_asked_for),
+        STOPPED(test_the_stages_of_who_waited_in_vain),
+        STOPPED(test_otherwise_nothing_is_said_of_them),
     };
 
     return cmocka_run_group_tests_name("reply", tests, NULL, NULL);

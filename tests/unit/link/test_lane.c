@@ -213,12 +213,129 @@ test_cancelling_is_seen_by_the_running_call_alone(void **state)
     assert_false(sink->ops->cancelled(sink));
     sco_arena_cancel(pair->arena, first, SCO_CANCEL_TIMEOUT);
     assert_true(sink->ops->cancelled(sink));
-    assert_true(sink->ops->timed_out(sink));
+    assert_int_equal(sink->ops->stop(sink), SCO_STOP_TIMEOUT);
     reply_text(pair, "");
-    assert_false(sink->ops->timed_out(sink));
+    assert_int_equal(sink->ops->stop(sink), SCO_STOP_NOT);
     assert_int_equal(sco_child_try_next(pair->child, &call, &line),
                      SCO_CHILD_CALL);
     assert_false(sink->ops->cancelled(sink));
+}
+
+/* clang-format off */
+static const struct {
+    const char   *why;
+    unsigned      bits;
+    bool          is_told, is_heard;
+    enum sco_stop stop;
+} cancels[] = {
+    { "nobody left", 0, false, true, SCO_STOP_NOT },
+    { "the client left", SCO_CANCEL_GONE, true, false, SCO_STOP_NOT },
+    { "... and raising is on", SCO_CANCEL_GONE | SCO_CANCEL_RAISE,
+      true, false, SCO_STOP_CANCELLED },
+    { "it sends no more", SCO_CANCEL_SENDING, true, true, SCO_STOP_NOT },
+    { "over its own time", SCO_CANCEL_DEADLINE, true, false, SCO_STOP_NOT },
+    { "over the host's limit", SCO_CANCEL_TIMEOUT, true, false,
+      SCO_STOP_TIMEOUT },
+    { "... and the client left", SCO_CANCEL_TIMEOUT | SCO_CANCEL_GONE |
+      SCO_CANCEL_RAISE, true, false, SCO_STOP_TIMEOUT },
+};
+/* clang-format on */
+
+static void
+test_what_a_cancelled_call_is_told(void **state)
+{
+    const struct sco_reply_head head = { .status = 200, .stream_bytes = -1 };
+    struct pair *pair = *state;
+    struct sco_sink *sink = sco_child_sink(pair->child);
+    struct sco_child_line line;
+
+    for (size_t i = 0; i < sizeof(cancels) / sizeof(cancels[0]); i++) {
+        struct sco_slot slot;
+        struct sco_call call;
+
+        print_message("%s\n", cancels[i].why);
+        (void)send_body(pair, "x", &slot);
+        assert_int_equal(sco_child_try_next(pair->child, &call, &line),
+                         SCO_CHILD_CALL);
+        sco_arena_cancel(pair->arena, slot, cancels[i].bits);
+        assert_int_equal(sink->ops->cancelled(sink), cancels[i].is_told);
+        assert_int_equal(sink->ops->stop(sink), cancels[i].stop);
+        assert_int_equal(sink->ops->start(sink, &head, SCO_SLICE("")),
+                         cancels[i].is_heard ? SCO_OK : SCO_CANCELLED);
+        sink->ops->end(sink, SCO_OK);
+        assert_false(sink->ops->cancelled(sink));
+    }
+}
+
+/* Sends a call with these limits, and takes it. */
+static enum sco_child_event
+take_limited(struct pair *pair, uint64_t deadline_ns, uint32_t timeout_ms,
+             struct sco_call *call_out)
+{
+    struct sco_child_line line;
+    struct sco_lane_call call = { .deadline_ns = deadline_ns,
+                                  .timeout_ms = timeout_ms };
+    struct sco_slot slot;
+
+    assert_int_equal(sco_slots_take(sco_arena_slots(pair->arena), 1000, &slot),
+                     SCO_OK);
+    call.offset = slot.offset;
+    call.slot_bytes = slot.bytes;
+    call.ticket = sco_arena_mark(pair->arena, slot);
+    assert_true(sco_lane_send(pair->lane, &call));
+    return sco_child_try_next(pair->child, call_out, &line);
+}
+
+static void
+test_a_call_knows_when_its_time_is_over(void **state)
+{
+    const uint64_t now_ns = sco_clock_now_ns();
+    const uint64_t hour_ns = 3600 * SCO_NS_PER_S;
+    struct pair *pair = *state;
+    struct sco_call call;
+
+    assert_int_equal(take_limited(pair, 0, 0, &call), SCO_CHILD_CALL);
+    assert_int_equal(call.deadline_ns, 0);
+    reply_text(pair, "");
+    assert_int_equal(take_limited(pair, now_ns + hour_ns, 0, &call),
+                     SCO_CHILD_CALL);
+    assert_int_equal(call.deadline_ns, now_ns + hour_ns);
+    reply_text(pair, "");
+    assert_int_equal(take_limited(pair, now_ns + hour_ns, 1000, &call),
+                     SCO_CHILD_CALL);
+    assert_true(call.deadline_ns >= now_ns + SCO_NS_PER_S);
+    assert_true(call.deadline_ns < now_ns + hour_ns);
+    reply_text(pair, "");
+    assert_int_equal(take_limited(pair, now_ns, 0, &call), SCO_CHILD_NONE);
+}
+
+/* A host that is elsewhere cannot take it back. */
+static void
+test_a_late_call_is_answered_where_that_is_asked_for(void **state)
+{
+    struct sco_lane_call call = { .flags = SCO_LANE_ANSWER_LATE,
+                                  .deadline_ns = 1 };
+    struct pair *pair = *state;
+    struct sco_lane_reply reply;
+    struct sco_child_line line;
+    struct sco_slot slot;
+    struct sco_call taken;
+
+    assert_int_equal(sco_slots_take(sco_arena_slots(pair->arena), 1000, &slot),
+                     SCO_OK);
+    call.offset = slot.offset;
+    call.slot_bytes = slot.bytes;
+    call.ticket = sco_arena_mark(pair->arena, slot);
+    assert_true(sco_lane_send(pair->lane, &call));
+    while (sco_lane_take(pair->lane, &reply) == SCO_OK) {
+    }
+    assert_int_equal(sco_child_try_next(pair->child, &taken, &line),
+                     SCO_CHILD_NONE);
+    assert_int_equal(sco_lane_take(pair->lane, &reply), SCO_OK);
+    assert_int_equal(reply.kind, SCO_LANE_WHOLE);
+    assert_int_equal(reply.ticket, call.ticket);
+    assert_int_equal(reply.status, 504);
+    assert_int_equal(sco_arena_started_ns(pair->arena, slot), 0);
 }
 
 static void
@@ -483,6 +600,9 @@ main(void)
         WITH_PAIR(test_a_full_ring_refuses),
         WITH_PAIR(test_a_large_reply_stands_in_a_block),
         WITH_PAIR(test_cancelling_is_seen_by_the_running_call_alone),
+        WITH_PAIR(test_what_a_cancelled_call_is_told),
+        WITH_PAIR(test_a_call_knows_when_its_time_is_over),
+        WITH_PAIR(test_a_late_call_is_answered_where_that_is_asked_for),
         WITH_PAIR(test_stop_comes_after_what_waits),
         WITH_PAIR(test_ready_carries_its_documents),
         WITH_PAIR(test_no_wakeup_is_ever_lost),

@@ -261,9 +261,10 @@ test_a_line_is_acknowledged_when_it_was_logged(void **state)
     assert_int_equal(sco_lane_take(lane, &reply), SCO_NOT_FOUND);
     assert_int_equal(sco_child_try_next(child, &call, &line), SCO_CHILD_NONE);
     assert_int_equal(take(SCO_LANE_SKIPPED).ticket, sent.ticket);
-    assert_false(sink->ops->timed_out(sink));
+    assert_int_equal(sink->ops->stop(sink), SCO_STOP_NOT);
     sco_arena_cancel(arena, place, SCO_CANCEL_TIMEOUT);
-    assert_false(sink->ops->timed_out(sink)); /* it is nobody's any more */
+    assert_int_equal(sink->ops->stop(sink),
+                     SCO_STOP_NOT); /* it is nobody's any more */
 }
 
 static void

@@ -20,8 +20,10 @@
 static const char embedded_package[] =
     "import json, sys, types\n"
     "class ScoringTimeout(BaseException): pass\n"
+    "class Cancelled(BaseException): pass\n"
     "errors = types.ModuleType('scorehost.errors')\n"
     "errors.ScoringTimeout = ScoringTimeout\n"
+    "errors.Cancelled = Cancelled\n"
     "sys.modules['scorehost'] = types.ModuleType('scorehost')\n"
     "sys.modules['scorehost.errors'] = errors\n"
     "unraised = []\n"

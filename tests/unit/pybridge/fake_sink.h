@@ -22,7 +22,8 @@ struct fake_sink {
     enum sco_status end_status;
     unsigned cancel_after; /* chunks; 0: never */
     bool cancel_start;
-    bool timed_out;
+    bool left; /* the client has, and run() is only told so */
+    enum sco_stop stop;
 };
 
 static inline struct fake_sink *
@@ -98,13 +99,13 @@ fake_end(struct sco_sink *sink, enum sco_status how)
 static inline bool
 fake_cancelled(struct sco_sink *sink)
 {
-    return fake_of(sink)->timed_out;
+    return fake_of(sink)->left || fake_of(sink)->stop != SCO_STOP_NOT;
 }
 
-static inline bool
-fake_timed_out(struct sco_sink *sink)
+static inline enum sco_stop
+fake_stop(struct sco_sink *sink)
 {
-    return fake_of(sink)->timed_out;
+    return fake_of(sink)->stop;
 }
 
 static const struct sco_sink_ops fake_sink_ops = {
@@ -113,7 +114,7 @@ static const struct sco_sink_ops fake_sink_ops = {
     .chunk = fake_chunk,
     .end = fake_end,
     .cancelled = fake_cancelled,
-    .timed_out = fake_timed_out,
+    .stop = fake_stop,
 };
 
 static inline void

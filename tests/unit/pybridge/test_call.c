@@ -2,6 +2,7 @@
 #include "embedded.h"
 #include "fake_sink.h"
 
+#include "base/clock.h"
 #include "pybridge/call.h"
 
 /* Scores one call; the caller ends the sink. */
@@ -87,6 +88,7 @@ test_plain(void **state)
 static void
 test_measures_run_alone(void **state)
 {
+    uint64_t before_ns = sco_clock_now_ns();
     struct fake_sink fake;
 
     (void)state;
@@ -96,6 +98,8 @@ test_measures_run_alone(void **state)
           SCO_CALL_PLAIN, SCO_SLICE("x"), &fake);
     assert_true(fake.head.run_ns >= 20 * 1000 * 1000);
     assert_true(fake.head.run_ns < UINT64_C(20) * 1000 * 1000 * 1000);
+    assert_true(fake.head.begun_ns >= before_ns);
+    assert_true(fake.head.begun_ns + fake.head.run_ns <= sco_clock_now_ns());
     fake_sink_finish(&fake);
 }
 
@@ -178,6 +182,33 @@ test_takes_flags_and_time(void **state)
     assert_int_equal(fake.head.flags, SCO_REPLY_FAILED | SCO_REPLY_EXEC_MS |
                                           SCO_REPLY_HTTP_RESPONSE);
     assert_int_equal(fake.head.run_ns, UINT64_C(12345678901));
+    fake_sink_finish(&fake);
+}
+
+/* On the general road the script's own side says when run() is called; a
+ * reply that does not say how long it took is measured. */
+static void
+test_measures_on_the_general_road_too(void **state)
+{
+    uint64_t before_ns = sco_clock_now_ns();
+    struct fake_sink fake;
+
+    (void)state;
+    score("import time\n"
+          "def run(call):\n"
+          "    time.sleep(0.005)\n"
+          "    assert call.begin() <= time.perf_counter_ns()\n"
+          "    time.sleep(0.002)\n"
+          "    return 500, [], b'', 1, 0\n",
+          SCO_CALL_GENERAL, SCO_SLICE("x"), &fake);
+    assert_true(fake.head.begun_ns >= before_ns + 5 * SCO_NS_PER_MS);
+    assert_true(fake.head.run_ns >= 2 * SCO_NS_PER_MS);
+    assert_true(fake.head.begun_ns + fake.head.run_ns <= sco_clock_now_ns());
+    fake_sink_finish(&fake);
+    score("run = lambda call: (405, [], b'', 0, 0)", SCO_CALL_GENERAL,
+          SCO_SLICE("x"), &fake);
+    assert_int_equal(fake.head.begun_ns, 0);
+    assert_int_equal(fake.head.run_ns, 0);
     fake_sink_finish(&fake);
 }
 
@@ -298,6 +329,7 @@ main(void)
         cmocka_unit_test(test_measures_run_alone),
         cmocka_unit_test(test_general),
         cmocka_unit_test(test_takes_flags_and_time),
+        cmocka_unit_test(test_measures_on_the_general_road_too),
         cmocka_unit_test(test_flask_takes_the_general_road),
         cmocka_unit_test(test_not_fast_takes_the_general_road),
         cmocka_unit_test(test_failing_to_fail),

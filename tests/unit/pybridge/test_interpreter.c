@@ -166,10 +166,10 @@ static void
 start_worker(struct worker *worker)
 {
     for (size_t i = 0; i < 3; i++) {
-        bool late = worker->replies[i].timed_out;
+        enum sco_stop late = worker->replies[i].stop;
 
         fake_sink_init(&worker->replies[i]);
-        worker->replies[i].timed_out = late;
+        worker->replies[i].stop = late;
     }
     assert_int_equal(
         pthread_create(&worker->thread, NULL, worker_body, worker), 0);
@@ -371,7 +371,7 @@ static void
 test_a_late_run_is_interrupted(void **state)
 {
     struct worker worker = { .bodies = { "stuck", "next" },
-                             .replies = { { .timed_out = true } } };
+                             .replies = { { .stop = SCO_STOP_TIMEOUT } } };
 
     (void)state;
     assert_int_equal(begin("def init(): pass\n"
@@ -396,7 +396,7 @@ static void
 test_a_late_sleep_is_interrupted_where_it_can_be(void **state)
 {
     struct worker worker = { .bodies = { "stuck", "next" },
-                             .replies = { { .timed_out = true } } };
+                             .replies = { { .stop = SCO_STOP_TIMEOUT } } };
 
     (void)state;
     assert_int_equal(begin("import time\n"
@@ -423,7 +423,7 @@ static void
 test_the_stack_is_shown(void **state)
 {
     struct worker worker = { .bodies = { "stuck" },
-                             .replies = { { .timed_out = true } } };
+                             .replies = { { .stop = SCO_STOP_TIMEOUT } } };
     char said[4096] = "";
     int before = dup(STDERR_FILENO);
     int file = memfd_create("stderr", MFD_CLOEXEC);

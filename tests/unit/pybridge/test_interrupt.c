@@ -53,9 +53,32 @@ test_late_is_stopped(void **state)
 {
     (void)state;
     begin(signalling);
-    fake.timed_out = true;
+    fake.stop = SCO_STOP_TIMEOUT;
     score("x");
     assert_string_equal(fake_text(&fake.body), "failed ScoringTimeout");
+    finish();
+}
+
+static void
+test_cancelled_is_stopped_too(void **state)
+{
+    (void)state;
+    begin(signalling);
+    fake.stop = SCO_STOP_CANCELLED;
+    score("x");
+    assert_string_equal(fake_text(&fake.body), "failed Cancelled");
+    finish();
+}
+
+/* run() is only told that its client has left. */
+static void
+test_without_being_asked_for_nothing_is_raised(void **state)
+{
+    (void)state;
+    begin(signalling);
+    fake.left = true;
+    score("x");
+    assert_string_equal(fake_text(&fake.body), "\"x\"");
     finish();
 }
 
@@ -77,11 +100,11 @@ test_after_the_call(void **state)
     begin("def run(data):\n"
           "    for _ in range(1000): pass\n"
           "    return data\n");
-    fake.timed_out = true;
+    fake.stop = SCO_STOP_TIMEOUT;
     assert_int_equal(raise(SCO_INTERRUPT_SIGNAL), 0);
     assert_int_equal(PyErr_CheckSignals(), 0); /* no call in hand */
     assert_int_equal(raise(SCO_INTERRUPT_SIGNAL), 0);
-    fake.timed_out = false; /* the next call's */
+    fake.stop = SCO_STOP_NOT; /* the next call's */
     score("next");
     assert_string_equal(fake_text(&fake.body), "\"next\"");
     finish();
@@ -97,7 +120,7 @@ test_handler_outlives_us(void **state)
           "before = signal.SIG_DFL\n");
     py_run("kept = signal.getsignal(signal.SIGRTMAX - 2)\n");
     py_assert("callable(kept)");
-    fake.timed_out = true;
+    fake.stop = SCO_STOP_TIMEOUT;
     finish();
     py_assert("signal.getsignal(signal.SIGRTMAX - 2) == signal.SIG_DFL");
     py_assert("kept(62, None) is None");
@@ -109,6 +132,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_late_is_stopped),
+        cmocka_unit_test(test_cancelled_is_stopped_too),
+        cmocka_unit_test(test_without_being_asked_for_nothing_is_raised),
         cmocka_unit_test(test_in_time_goes_on),
         cmocka_unit_test(test_after_the_call),
         cmocka_unit_test(test_handler_outlives_us),

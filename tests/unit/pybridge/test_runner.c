@@ -292,7 +292,7 @@ test_interrupts_a_thread(void **state)
     (void)state;
     fake_sink_init(&stuck.late);
     fake_sink_init(&stuck.next);
-    stuck.late.timed_out = true;
+    stuck.late.stop = SCO_STOP_TIMEOUT;
     assert_int_equal(begin("stop = False\n"
                            "def run(data):\n"
                            "    while data == 'stuck' and not stop: pass\n"
@@ -313,6 +313,49 @@ test_interrupts_a_thread(void **state)
     runner->interrupt(runner->arg, entered); /* it has left */
     assert_string_equal(fake_text(&stuck.late.body), "failed ScoringTimeout");
     assert_string_equal(fake_text(&stuck.next.body), "\"next\"");
+    finish();
+    fake_sink_finish(&stuck.late);
+    fake_sink_finish(&stuck.next);
+}
+
+/* The client leaves, the script does not care, and then its time is over:
+ * each is raised once. */
+static void
+test_first_cancelled_then_too_late(void **state)
+{
+    struct stuck stuck = { .thread = NULL };
+    struct sco_error err;
+    pthread_t thread;
+    void *entered;
+
+    (void)state;
+    fake_sink_init(&stuck.late);
+    fake_sink_init(&stuck.next);
+    stuck.late.stop = SCO_STOP_CANCELLED;
+    assert_int_equal(begin("caught = []\n"
+                           "def run(data):\n"
+                           "    if data != 'stuck': return caught\n"
+                           "    try:\n"
+                           "        while True: pass\n"
+                           "    except BaseException as e:\n"
+                           "        caught.append(type(e).__name__)\n"
+                           "    while True: pass\n",
+                           "{}", &err),
+                     SCO_OK);
+    assert_int_equal(pthread_create(&thread, NULL, score_stuck, &stuck), 0);
+    while ((entered = atomic_load(&stuck.thread)) == NULL) {
+        short_sleep();
+    }
+    for (int i = 0; i < 100; i++) {
+        runner->interrupt(runner->arg, entered);
+        short_sleep();
+    }
+    stuck.late.stop = SCO_STOP_TIMEOUT;
+    runner->interrupt(runner->arg, entered);
+    runner->interrupt(runner->arg, entered);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_string_equal(fake_text(&stuck.late.body), "failed ScoringTimeout");
+    assert_string_equal(fake_text(&stuck.next.body), "[\"Cancelled\"]");
     finish();
     fake_sink_finish(&stuck.late);
     fake_sink_finish(&stuck.next);
@@ -339,7 +382,7 @@ test_interrupts_main(void **state)
 
     (void)state;
     fake_sink_init(&fake);
-    fake.timed_out = true;
+    fake.stop = SCO_STOP_TIMEOUT;
     assert_int_equal(begin("import time\n"
                            "run = lambda data: time.sleep(600)\n",
                            "{}", &err),
@@ -366,6 +409,7 @@ main(void)
         cmocka_unit_test(test_many_threads),
         cmocka_unit_test(test_copies),
         cmocka_unit_test(test_interrupts_a_thread),
+        cmocka_unit_test(test_first_cancelled_then_too_late),
         cmocka_unit_test(test_interrupts_main),
     };
 

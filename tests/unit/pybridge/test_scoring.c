@@ -83,6 +83,8 @@ static const struct {
     { "scoring.swaggers = {'2': 'text'}", "", &PyExc_TypeError },
     { "del errors.ScoringTimeout", "errors.ScoringTimeout = ScoringTimeout",
       &PyExc_AttributeError },
+    { "del errors.Cancelled", "errors.Cancelled = Cancelled",
+      &PyExc_AttributeError },
 };
 /* clang-format on */
 

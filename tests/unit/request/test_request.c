@@ -129,6 +129,48 @@ test_a_request_must_not_die_while_it_waits(void **state)
     assert_true(dies(die_in_a_list));
 }
 
+static void
+die_in_the_queue(void)
+{
+    struct sco_ranks ranks = { .root = NULL };
+    struct sco_request *req = heard_request(arena, "x", NULL);
+
+    sco_ranks_add(&ranks, &req->place, 1);
+    sco_request_unref(req);
+}
+
+static void
+test_nor_while_it_is_in_the_queue(void **state)
+{
+    (void)state;
+    assert_true(dies(die_in_the_queue));
+}
+
+/* However it ends, nobody is waited for any more. */
+static void
+test_what_nobody_waits_for_is_not_due(void **state)
+{
+    struct sco_ranks due = { .root = NULL };
+    struct sco_request *reqs[3];
+    struct heard heard[3];
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        reqs[i] = heard_request(arena, "x", &heard[i]);
+        sco_ranks_add(&due, &reqs[i]->due, i);
+    }
+    assert_true(sco_request_fail(reqs[0], SCO_BUSY, NULL, 0));
+    sco_request_forget(reqs[1]);
+    assert_true(sco_request_is_answered(reqs[1]));
+    assert_int_equal(sco_ranks_count(&due), 1);
+    for (size_t i = 0; i < 3; i++) {
+        sco_request_unref(reqs[i]);
+    }
+    assert_int_equal(sco_ranks_count(&due), 0);
+    assert_int_equal(heard[0].count, 1);
+    assert_int_equal(heard[1].count + heard[2].count, 0);
+}
+
 #define WITH_ARENA(test) \
     cmocka_unit_test_setup_teardown(test, make_arena, drop_arena)
 
@@ -140,6 +182,8 @@ main(void)
         WITH_ARENA(test_the_slot_goes_with_the_last_reference),
         WITH_ARENA(test_an_answer_that_nobody_hears_is_given_back),
         WITH_ARENA(test_a_request_must_not_die_while_it_waits),
+        WITH_ARENA(test_nor_while_it_is_in_the_queue),
+        WITH_ARENA(test_what_nobody_waits_for_is_not_due),
     };
 
     return cmocka_run_group_tests_name("request", tests, NULL, NULL);

@@ -85,6 +85,8 @@ make_deployment(struct tiny_host *host)
                                 options->cors != NULL),
         .server_version = options->version != NULL ? options->version : "",
         .timeout_ms = options->limit_ms,
+        .request_timeout_ms = options->request_ms,
+        .server_timing = options->server_timing,
         .max_waiting_bytes = options->max_body,
         .lines = { .deployment = host->deployment },
         .loop = host->loop,

@@ -17,6 +17,8 @@
 
 struct tiny_host_options {
     uint64_t limit_ms;                    /* of one run(); 0: none */
+    uint64_t request_ms;                  /* a caller waits; 0: for ever */
+    bool server_timing;                   /* the header is sent */
     size_t max_requests;                  /* that wait; 0: 100 */
     uint64_t max_body;                    /* bytes; 0: 10 MB */
     const char *cors;                     /* the one origin, or NULL */

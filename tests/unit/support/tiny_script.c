@@ -1,5 +1,6 @@
 #include "support/tiny_script.h"
 
+#include "base/clock.h"
 #include "link/head.h"
 
 #include <signal.h>
@@ -20,7 +21,11 @@ reply(struct fake_worker *fake, unsigned status, uint32_t flags,
         { SCO_SLICE("Server"), SCO_SLICE("not to be sent") },
     };
     const struct sco_reply_head head = {
-        .status = status, .flags = flags, .run_ns = 1234567, .stream_bytes = -1
+        .status = status,
+        .flags = flags,
+        .run_ns = 1234567,
+        .begun_ns = sco_clock_now_ns(),
+        .stream_bytes = -1,
     };
     struct sco_sink *sink = sco_child_sink(fake->child);
     struct sco_slice headers = none;
@@ -47,7 +52,9 @@ reply_big(struct fake_worker *fake)
 static void
 reply_stream(struct fake_worker *fake, bool breaks)
 {
-    const struct sco_reply_head head = { .status = 200, .stream_bytes = -1 };
+    const struct sco_reply_head head = { .status = 200,
+                                         .begun_ns = sco_clock_now_ns(),
+                                         .stream_bytes = -1 };
     struct sco_sink *sink = sco_child_sink(fake->child);
     enum sco_status status = sink->ops->start(sink, &head, none);
 

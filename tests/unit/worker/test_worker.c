@@ -120,6 +120,28 @@ test_what_was_not_started_can_be_taken_back(void **state)
     sco_request_unref(second);
 }
 
+/* The mark is made anew when it is given again; what is known of its client
+ * must not get lost. */
+static void
+test_who_sends_no_more_is_known_wherever_the_work_goes(void **state)
+{
+    struct sco_sink *sink;
+    struct sco_request *req;
+
+    (void)state;
+    one_worker_be_ready();
+    req = one_worker_give(0, "x");
+    assert_true(sco_worker_take_back(one_worker.worker, req));
+    req->half_closed = true;
+    assert_true(sco_worker_give(one_worker.worker, req));
+    assert_true(fake_took(one_worker.fake, "x"));
+    sink = sco_child_sink(one_worker.fake->child);
+    assert_true(sink->ops->cancelled(sink));
+    fake_reply(one_worker.fake, "heard");
+    assert_true(sco_worker_poll(one_worker.worker));
+    assert_string_equal(one_worker.heard[0].body, "heard");
+}
+
 static void
 test_an_answered_request_still_keeps_the_worker(void **state)
 {
@@ -130,7 +152,7 @@ test_an_answered_request_still_keeps_the_worker(void **state)
     req = one_worker_give(0, "x");
     assert_true(fake_took(one_worker.fake, "x"));
     assert_true(sco_request_fail(req, SCO_CANCELLED, NULL, 0));
-    sco_worker_cancel(one_worker.worker, req);
+    sco_worker_cancel(one_worker.worker, req, SCO_CANCEL_GONE);
     assert_int_equal(one_worker.worker->held_count, 1);
     assert_true(sco_child_sink(one_worker.fake->child)
                     ->ops->cancelled(sco_child_sink(one_worker.fake->child)));
@@ -250,7 +272,7 @@ test_a_stream_after_its_client_left_ends_without_a_start(void **state)
     (void)state;
     assert_true(fake_took(one_worker.fake, "x"));
     req->on_answer = NULL;
-    sco_worker_cancel(one_worker.worker, req);
+    sco_worker_cancel(one_worker.worker, req, SCO_CANCEL_GONE);
     assert_int_equal(
         sink->ops->start(sink, &head, (struct sco_slice){ NULL, 0 }),
         SCO_CANCELLED);
@@ -421,6 +443,7 @@ main(void)
         WITH_WORKER(test_requests_are_scored_in_order_and_answered),
         WITH_WORKER(test_a_full_ring_leaves_the_request_with_the_caller),
         WITH_WORKER(test_what_was_not_started_can_be_taken_back),
+        WITH_WORKER(test_who_sends_no_more_is_known_wherever_the_work_goes),
         WITH_WORKER(test_an_answered_request_still_keeps_the_worker),
         WITH_WORKER(test_a_line_is_no_request),
         WITH_WORKER(test_a_stream_is_answered_at_its_start),

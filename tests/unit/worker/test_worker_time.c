@@ -115,7 +115,7 @@ test_a_script_that_obeys_keeps_its_worker(void **state)
     assert_true(fake_took(one_worker.fake, "obeys"));
     overrun_first();
     sink = sco_child_sink(one_worker.fake->child);
-    assert_true(sink->ops->timed_out(sink));
+    assert_int_equal(sink->ops->stop(sink), SCO_STOP_TIMEOUT);
     fake_reply(one_worker.fake, "too late");
     assert_true(sco_worker_poll(one_worker.worker));
     assert_int_equal(one_worker.heard[0].count, 1);

@@ -1,0 +1,40 @@
+/* stages.h - where the time of a request went
+ *
+ * The value of the header Server-Timing, which clients see in their browser's
+ * tools and in no other way: how long each stage took, in milliseconds.
+ *
+ *     read    from the arrival of the head to the last byte of the body
+ *     queue   until a worker began with it
+ *     wait    until run() was called: the worker's interpreter was busy, or
+ *             made the arguments; of a remote worker also the way there and
+ *             back, and then `write` is left out
+ *     run     inside run()
+ *     write   until the response's head was made
+ *
+ * A stage that was not reached is left out; the last one that was lasts until
+ * now. What a worker says of its times is believed as far as it is possible.
+ *
+ * Thread: any; pure.
+ */
+#ifndef SCO_HOST_STAGES_H
+#define SCO_HOST_STAGES_H
+
+#include "base/text.h"
+
+#include <stdint.h>
+
+/* Moments on the monotonic clock; 0: not reached, or not known. */
+struct sco_stages {
+    uint64_t head_ns;
+    uint64_t body_ns;
+    uint64_t started_ns;
+    uint64_t begun_ns;
+    uint64_t run_ns; /* not a moment: how long run() took; 0: it did not come
+                        back */
+    uint64_t now_ns;
+};
+
+/* Appends "read;dur=0.100, queue;dur=...". */
+void sco_stages_write(const struct sco_stages *stages, struct sco_text *out);
+
+#endif
