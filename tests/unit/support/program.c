@@ -1,6 +1,7 @@
 #define _GNU_SOURCE /* pipe2() */
 #include "support/program.h"
 
+#include "base/clock.h"
 #include "support/test.h"
 
 #include <fcntl.h>
@@ -37,9 +38,11 @@ bool
 program_says(struct program *program, const char *text)
 {
     struct pollfd polled = { .fd = program->log, .events = POLLIN };
+    uint64_t until_ns = sco_clock_now_ns() + PATIENCE_MS * SCO_NS_PER_MS;
     size_t length = 0;
 
     while (length + 1 < sizeof(program->seen) &&
+           sco_clock_now_ns() < until_ns &&
            poll(&polled, 1, PATIENCE_MS) > 0 &&
            read(program->log, program->seen + length, 1) == 1) {
         program->seen[++length] = '\0';
@@ -54,11 +57,17 @@ program_says(struct program *program, const char *text)
 int
 program_end(struct program *program)
 {
-    char rest[512];
+    size_t length = 0;
+    ssize_t got;
     int status = 0;
 
-    while (read(program->log, rest, sizeof(rest)) > 0) {
-    }
+    do {
+        size_t room = sizeof(program->seen) - 1 - length;
+
+        got = read(program->log, program->seen + length, room);
+        length += got > 0 ? (size_t)got : 0;
+    } while (got > 0);
+    program->seen[length] = '\0';
     assert_int_equal(waitpid(program->pid, &status, 0), program->pid);
     (void)close(program->log);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);

@@ -27,8 +27,8 @@ void program_start(struct program *program, int (*body)(void *arg), void *arg);
  * seconds. What was read before it is in `seen`. */
 bool program_says(struct program *program, const char *text);
 
-/* Reads the log to its end and waits for that of the child: the exit code, or
- * a negative signal. */
+/* Reads the log to its end, which is in `seen` then, and waits for that of the
+ * child: the exit code, or a negative signal. */
 int program_end(struct program *program);
 
 #endif
