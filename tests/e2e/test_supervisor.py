@@ -187,6 +187,7 @@ def test_a_socket_file_of_somebody_else_stays(host: Make, tmp_path: Path) -> Non
 
 def test_a_restart_keeps_no_descriptor(host: Make) -> None:
     server = host("lab.py")
+    server.wait_quiet()
     supervisor = server.process.pid
     before = sorted(server.descriptors()), sorted(server.descriptors(supervisor))
     for times in range(3):
@@ -335,7 +336,7 @@ import os, subprocess, sys
 def init(): pass
 def run(data):
     # A grandchild whose parent is gone: PID 1 is its parent then.
-    code = "import os\\nif os.fork() == 0:\\n    os.setsid()\\n    import time\\n"
+    code = "import os, time\\nif os.fork() == 0:\\n    os.close(1)\\n"
     code += "    while not os.path.exists('end'): time.sleep(0.01)\\n    os._exit(5)\\n"
     code += "print('left', flush=True)\\n"
     done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE)
