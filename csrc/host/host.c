@@ -216,20 +216,24 @@ on_relieved(void *arg)
 }
 
 /* Only another process can help: at once if this one has lost more workers
- * than it may, else when it is ready. */
+ * than it may, else when it is ready. Two hosts cannot have the one address
+ * that remote workers come to. */
 static void
 on_worn(void *arg, const char *why)
 {
     struct host *host = arg;
     bool is_lame = sco_deployment_pool(host->deployment)->lost >
                    host->config->max_lost_workers;
+    bool has_remote = host->config->remote_listen[0] != '\0';
 
     if (host->draining) {
         return;
     }
-    if (!is_lame) {
+    if (!is_lame && !has_remote) {
         sco_relief_ask(&host->relief, why);
-    } else if (sco_relief_hand_over(&host->relief, why)) {
+    } else if (sco_relief_hand_over(&host->relief, why,
+                                    has_remote ? SCO_RELIEF_AFTER
+                                               : SCO_RELIEF_BESIDE)) {
         host->replaced = true;
         drain(host, host->config->drain_timeout_ms, REFUSE_LATE);
     }

@@ -77,13 +77,15 @@ sco_relief_ask(struct sco_relief *relief, const char *why)
 }
 
 bool
-sco_relief_hand_over(struct sco_relief *relief, const char *why)
+sco_relief_hand_over(struct sco_relief *relief, const char *why,
+                     enum sco_relief_when when)
 {
     if (!has_supervisor(relief, why)) {
         return false;
     }
     sco_log(SCO_EVENT_HOST_WORN, "a new host takes the next clients: %s", why);
-    sco_report_send(relief->watch.fd, SCO_REPORT_WORN, 0);
+    sco_report_send(relief->watch.fd, SCO_REPORT_WORN,
+                    when == SCO_RELIEF_AFTER);
     return true;
 }
 

@@ -38,9 +38,13 @@ void sco_relief_tell_ready(struct sco_relief *relief);
  * supervisor that is logged, and nothing comes of it. */
 void sco_relief_ask(struct sco_relief *relief, const char *why);
 
+/* When the next host may start: at once, or when this one has ended. */
+enum sco_relief_when { SCO_RELIEF_BESIDE, SCO_RELIEF_AFTER };
+
 /* Says that this host cannot go on, because of `why`, and takes no new
  * clients. False without a supervisor: then it is logged and must go on. */
-bool sco_relief_hand_over(struct sco_relief *relief, const char *why);
+bool sco_relief_hand_over(struct sco_relief *relief, const char *why,
+                          enum sco_relief_when when);
 
 /* Stops watching. */
 void sco_relief_close(struct sco_relief *relief);

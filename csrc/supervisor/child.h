@@ -19,9 +19,10 @@ struct sco_child {
     uint64_t begun_ns;
     uint64_t kill_at_ns; /* 0: it has all the time it wants */
     bool is_ready;
-    bool is_retired; /* another one serves, or will */
-    bool is_leaving; /* it said so, and with which code */
-    bool is_killed;  /* by us: it did not end in time */
+    bool is_retired;    /* another one serves, or will */
+    bool is_in_the_way; /* retired, and no other can start beside it */
+    bool is_leaving;    /* it said so, and with which code */
+    bool is_killed;     /* by us: it did not end in time */
     int leaving_code;
 };
 

@@ -6,7 +6,8 @@
  * A host that wants to go in favour of a fresh one says SUCCESSOR and serves
  * on until it hears RELIEVED, or ALONE when no other one could be had; one
  * that cannot serve any more says WORN and takes no new clients: they wait
- * for the next host, which is started at once.
+ * for the next host, which is started at once; with the code 1 when this one
+ * has ended, for it has something that two cannot have.
  *
  * Thread: any.
  */
@@ -41,8 +42,8 @@ struct sco_report {
 SCO_NODISCARD
 enum sco_status sco_report_pair(int pair_out[2], struct sco_error *err);
 
-/* Tells the other side; `code` is 0 to 255 and means something with LEAVING
- * alone. A side that is gone hears nothing. Blocks: never. */
+/* Tells the other side; `code` is 0 to 255 and means something with WORN and
+ * LEAVING. A side that is gone hears nothing. Blocks: never. */
 void sco_report_send(int fd, enum sco_report_kind kind, int code);
 
 /* Takes the next message; false when there is none now. What the other side

@@ -11,7 +11,8 @@
  *       next READY   ─▶ current hears RELIEVED, is retired; next is current
  *       next ends    ─▶ current hears ALONE and serves on
  *       current ends ─▶ next is current
- *   current says WORN ─▶ it is retired; next, or a new one, is current
+ *   current says WORN ─▶ it is retired; next, or a new one, is current, at
+ *       once or when the old one has ended, as it says
  *   current says LEAVING, and ends ─▶ the end
  *
  * Whoever is retired, leaving or told to end has a limit, and is killed when
@@ -354,14 +355,15 @@ on_successor(struct supervisor *sup, const struct sco_child *child)
 }
 
 static void
-on_worn(struct supervisor *sup, struct sco_child *child)
+on_worn(struct supervisor *sup, struct sco_child *child, bool is_in_the_way)
 {
     if (child != sup->current || sup->is_ending) {
         return;
     }
     retire(sup, child);
-    sco_log(SCO_EVENT_HOST_SUCCESSOR, "a host starts in place of (pid:%d)",
-            (int)child->pid);
+    child->is_in_the_way = is_in_the_way;
+    sco_log(SCO_EVENT_HOST_SUCCESSOR, "a host starts %s (pid:%d)",
+            is_in_the_way ? "after" : "in place of", (int)child->pid);
     sup->current = sup->next;
     sup->next = NULL;
     sup->start_at_ns = 0;
@@ -381,7 +383,7 @@ take_reports(struct supervisor *sup, struct sco_child *child)
             on_successor(sup, child);
             break;
         case SCO_REPORT_WORN:
-            on_worn(sup, child);
+            on_worn(sup, child, report.code != 0);
             break;
         case SCO_REPORT_LEAVING:
             child->is_leaving = true;
@@ -508,6 +510,18 @@ kill_overdue(struct supervisor *sup, uint64_t now_ns)
     }
 }
 
+/* Whether a host is to be started, now or at its time. */
+static bool
+start_is_awaited(const struct supervisor *sup)
+{
+    for (size_t i = 0; i < CHILDREN_MAX; i++) {
+        if (sup->children[i].pid != 0 && sup->children[i].is_in_the_way) {
+            return false;
+        }
+    }
+    return sup->current == NULL && !sup->is_ending;
+}
+
 static void
 start_due(struct supervisor *sup, uint64_t now_ns)
 {
@@ -517,7 +531,7 @@ start_due(struct supervisor *sup, uint64_t now_ns)
     struct sco_error err = { .text = "" };
     struct sco_text what = { 0 };
 
-    if (sup->is_ending || sup->current != NULL || now_ns < sup->start_at_ns) {
+    if (!start_is_awaited(sup) || now_ns < sup->start_at_ns) {
         return;
     }
     sup->current = start_host(sup, &err);
@@ -543,7 +557,7 @@ wait_ms(const struct supervisor *sup, uint64_t now_ns)
     uint64_t at_ns = UINT64_MAX;
     uint64_t ms;
 
-    if (sup->current == NULL && !sup->is_ending) {
+    if (start_is_awaited(sup)) {
         at_ns = sup->start_at_ns;
     }
     for (size_t i = 0; i < CHILDREN_MAX; i++) {

@@ -106,7 +106,7 @@ def _serve(given: Mapping[str, object], path: str, file: Mapping[str, object]) -
     choice = hostconfig.worker_kind(keys, worker, boot)
     told["worker_kind"] = choice.kind
     if choice.is_news:
-        banner.log("I", choice.line(hostconfig.worker_count(os.environ)))
+        banner.log("I", choice.line(hostconfig.worker_count(os.environ, keys)))
     sys.stdout.flush()
     if told["supervisor"]:
         # The host is forked from this process and shares its memory: what is

@@ -5,6 +5,7 @@
  * say, and what the supervisor says, is read from stderr.
  *
  *   r s w   report READY, SUCCESSOR, WORN
+ *   a       report WORN, and that no other host can start before this one ends
  *   0 1 3   report LEAVING with this code, and exit with it
  *   c k     crash by SIGSEGV, be killed by SIGKILL
  *   7       exit with 7, unplanned
@@ -126,6 +127,9 @@ obey(char letter, int fd, int number)
         break;
     case 'w':
         sco_report_send(fd, SCO_REPORT_WORN, 0);
+        break;
+    case 'a':
+        sco_report_send(fd, SCO_REPORT_WORN, 1);
         break;
     case 'c':
         (void)raise(SIGSEGV);
@@ -561,6 +565,20 @@ test_a_worn_host_is_replaced_at_once(void **state)
 }
 
 static void
+test_a_worn_host_may_be_in_the_way(void **state)
+{
+    struct plan plan = { .words = { "ra.", "r." } };
+
+    (void)state;
+    start(&plan);
+    assert_said("a host starts after (pid:");
+    assert_int_equal(atomic_load(&shared->hosts), 1);
+    (void)kill(atomic_load(&shared->host_pid), SIGTERM);
+    assert_said("host 2 waits");
+    end_with_term(2);
+}
+
+static void
 test_a_worn_host_that_does_not_end_is_killed(void **state)
 {
     struct plan plan = { .words = { "rwd", "r." },
@@ -688,6 +706,7 @@ main(void)
         cmocka_unit_test(test_a_successor_that_cannot_be_started),
         cmocka_unit_test(test_a_crash_beside_a_successor_makes_it_the_host),
         cmocka_unit_test(test_a_worn_host_is_replaced_at_once),
+        cmocka_unit_test(test_a_worn_host_may_be_in_the_way),
         cmocka_unit_test(test_a_worn_host_that_does_not_end_is_killed),
         cmocka_unit_test(test_hosts_that_wear_out_one_after_the_other),
         cmocka_unit_test(test_strays_are_buried_and_mean_nothing),
