@@ -373,12 +373,19 @@ def zombies(pid: int, children: Callable[[int], list[int]]) -> list[int]:
 
 
 def unexplained(storm: Storm) -> list[str]:
-    """Workers that ended, without a line that says how."""
+    """Hosts and workers that ended, without a line that says how.
+
+    A worker's line is its host's to write, which may have been killed with it.
+    """
     said = storm.server.stderr
+    host_of = {line.text.rpartition(" ")[2]: line.pid for line in storm.server.lines("stderr")
+               if line.text.startswith("Booting worker with pid: ")}
     missing = []
     for pid, name in storm.killed:
         ends = (f"Worker (pid:{pid}) was sent {name}!", f"WORKER TIMEOUT (pid:{pid})",
-                f"Worker (pid:{pid}) exited with code", f"Worker (pid:{pid}) was sent SIG")
+                f"Worker (pid:{pid}) exited with code", f"Worker (pid:{pid}) was sent SIG",
+                f"the host (pid:{pid}) was killed by {name}",
+                f"the host (pid:{host_of.get(str(pid))}) was killed by")
         if not any(end in said for end in ends):
             missing.append(f"{pid} {name}")
     return missing
