@@ -405,7 +405,7 @@ log_signal(int number)
     const char *name = sco_signal_name(number);
     char lower[16] = "";
 
-    for (size_t i = 3; name[i] != '\0' && i < sizeof(lower); i++) {
+    for (size_t i = 3; i < sizeof(lower) && name[i] != '\0'; i++) {
         lower[i - 3] = (char)tolower((unsigned char)name[i]);
     }
     sco_log(SCO_EVENT_SIGNAL, "Handling signal: %s", lower);

@@ -48,7 +48,8 @@ def test_reload(host: Make, how: str) -> None:
                   files={"score.py": "def init(): pass\ndef run(data): return 1\n"})
     assert server.post("0").json == 1
     (server.app / "score.py").write_text("def init(): pass\ndef run(data): return 2\n")
-    told_to_reload(server, *([str(server.process.pid)] if how == "pid" else ["--port", str(server.port)]))
+    pid, port = str(server.process.pid), str(server.port)
+    told_to_reload(server, *([pid] if how == "pid" else ["--port", port]))
     server.wait_ready(2)
     server.wait_said("ready for serving traffic", "stdout", 2)
     assert server.post("0").json == 2

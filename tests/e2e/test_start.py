@@ -101,7 +101,8 @@ def test_abbreviated_flags(host: Make) -> None:
 def test_the_banner(host: Make) -> None:
     server = host("echo.py", "--model_dir", "models", env={"WORKER_TIMEOUT": "77"})
     lines = server.stdout.splitlines()
-    assert lines[0].endswith("logging.json") and f"I [{server.process.pid}] azmlinfsrv - " in lines[0]
+    assert lines[0].endswith("logging.json")
+    assert f"I [{server.process.pid}] azmlinfsrv - " in lines[0]
     assert lines[1:25] == [
         "",
         "Azure ML Inferencing HTTP server v1.5.1",
