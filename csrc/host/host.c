@@ -106,11 +106,6 @@ on_turn(void *arg, uint64_t now_ns)
 
     (void)now_ns;
     sco_lines_flush(&host->visits.lines);
-    if (!host->relief.has_told_ready &&
-        sco_pool_health(sco_deployment_pool(host->deployment)) ==
-            SCO_POOL_SERVING) {
-        sco_relief_tell_ready(&host->relief);
-    }
     return more;
 }
 
@@ -201,6 +196,14 @@ on_stop_signal(struct host *host)
         return;
     }
     drain(host, host->config->drain_timeout_ms, REFUSE_LATE);
+}
+
+static void
+on_ready(void *arg)
+{
+    struct host *host = arg;
+
+    sco_relief_tell_ready(&host->relief);
 }
 
 /* Another host serves already. */
@@ -333,6 +336,7 @@ make_deployment(struct host *host, struct sco_error *err)
         .stream_limit_ns = config->worker_timeout_ms * SCO_NS_PER_MS,
         .timeout_ms = limit_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)limit_ms,
         .arg = host,
+        .on_ready = on_ready,
         .on_boot_failed = on_boot_failed,
         .on_empty = on_empty,
         .on_worn = on_worn,

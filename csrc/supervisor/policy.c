@@ -5,7 +5,8 @@
 
 #include <signal.h>
 
-#define STEADY_NS (5 * SCO_NS_PER_S)
+#define STEADY_NS  (5 * SCO_NS_PER_S)
+#define LONGEST_NS SCO_NS_PER_S
 
 enum { CODE_OF_SIGNALS = 128, CODE_BOOT_FAILED = 3 };
 
@@ -43,6 +44,9 @@ sco_policy_judge(struct sco_policy *policy, const struct sco_policy_end *end)
     policy->faults += is_fault(end);
     verdict.give_up = policy->useless == SCO_POLICY_USELESS_MAX;
     verdict.delay_ns = sco_backoff_delay_ns(policy->failures);
+    if (verdict.delay_ns > LONGEST_NS) {
+        verdict.delay_ns = LONGEST_NS;
+    }
     return verdict;
 }
 

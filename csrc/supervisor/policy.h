@@ -2,7 +2,8 @@
  *
  * The supervisor tells of each end that was not planned. An end is useless
  * when no worker had been ready; too many of these in a row, and there is no
- * point in going on. Time is given, never asked for.
+ * point in going on. The pauses between starts grow to a second and no more:
+ * clients wait meanwhile. Time is given, never asked for.
  *
  * Thread: any; a struct belongs to its owner.
  */

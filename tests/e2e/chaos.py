@@ -197,8 +197,12 @@ class Storm:
 
     def _kill(self, pid: int, dice: random.Random) -> None:
         number = dice.choice((signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGTERM))
+        if self.server.kind == "interpreter":
+            number = signal.SIGKILL  # faults would move the script to processes
         if not pid or (pid == self.server.pid and number == signal.SIGTERM):
             return
+        if self.kills_host and pid == self.server.process.pid:
+            return  # the supervisor: no host is there at the moment
         try:
             os.kill(pid, number)
         except ProcessLookupError:

@@ -452,12 +452,12 @@ test_in_a_pause_a_signal_ends_it_at_once(void **state)
 
     (void)state;
     start(&plan);
-    assert_said("starting it again in 1.6 s");
+    assert_said("starting it again in 0.8 s");
     (void)kill(program.pid, SIGTERM);
     assert_said("Handling signal: term");
     assert_said("Shutting down: Master");
     assert_int_equal(program_end(&program), 0);
-    assert_int_equal(atomic_load(&shared->hosts), 6);
+    assert_int_equal(atomic_load(&shared->hosts), 5);
 }
 
 static void
