@@ -61,6 +61,9 @@ on_ready(void *arg, struct sco_worker *worker, struct sco_slice documents)
     (void)worker;
     sco_text_clear(&deployment->documents);
     sco_text_add(&deployment->documents, documents);
+    if (deployment->setup.on_ready != NULL) {
+        deployment->setup.on_ready(deployment->setup.arg);
+    }
 }
 
 static void

@@ -57,6 +57,10 @@ struct sco_deployment_setup {
     bool raise_cancelled; /* interrupt a run() that nobody waits for */
 
     void *arg; /* of those below */
+
+    /* A worker is ready, and was given nothing yet: what it is given may end
+     * the process. May be NULL. */
+    void (*on_ready)(void *arg);
     void (*on_boot_failed)(void *arg);
 
     /* Something is to be new, and only a new host is: a script that threads

@@ -2,8 +2,8 @@
  *
  * Design notes
  *
- * Main opens the sockets, starts the loop's thread, and then either waits or
- * (kind thread with one worker) runs the script. Everything else happens on
+ * Main has the open sockets, starts the loop's thread, and then either waits
+ * or (kind thread with one worker) runs the script. Everything else happens on
  * the loop: it makes the front end and the deployment, serves, and ends them
  * in one order:
  *
@@ -14,6 +14,11 @@
  *
  * A second signal, or a script that cannot be loaded, kills the workers at
  * once.
+ *
+ * Another host may take this one's place: one that serves on until the new
+ * one is ready is *relieved*, and still takes what its clients send; one that
+ * is *worn* goes first. Both then end like after a signal, but quietly, for
+ * the program goes on. The sockets and their files are the supervisor's.
  */
 #include "host/host.h"
 
@@ -25,36 +30,38 @@
 #include "deploy/deployment.h"
 #include "host/listeners.h"
 #include "host/pipeline.h"
+#include "host/relief.h"
 #include "host/signals.h"
 #include "host/watch.h"
+#include "supervisor/report.h"
 #include "worker/runner.h"
 #include "worker/seat.h"
 #include "worker/worker.h"
 
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 enum {
-    EXIT_LISTEN = 1,
+    EXIT_FAILED = 1,
     EXIT_BOOT = 3,
     LOG_PATIENCE_MS = 500,
     KILL_PATIENCE_MS = 2000,
 };
 
+/* What those get who are in already, and ask while the host drains. */
+enum late { REFUSE_LATE, SERVE_LATE };
+
 struct host {
-    struct sco_config *config;
-    struct sco_slice boot;
+    const struct sco_host_setup *setup;
+    const struct sco_config *config;
     const struct sco_runner *runner; /* of an in-process kind */
     const struct sco_worker_ops *kind;
-    struct sco_signals signals;
     struct sco_seat *seat;
     struct sco_loop *loop;
-    int *fds;      /* listening, until the front end has them */
-    size_t opened; /* of them */
 
     /* The loop's. */
+    struct sco_signals signals;
+    struct sco_relief relief;
     struct sco_http *http;
     struct sco_deployment *deployment;
     struct sco_file_watch *files; /* NULL: nobody asked for it */
@@ -63,18 +70,11 @@ struct host {
     struct sco_post loaded;
     bool load_failed;
     bool draining, stopping, killed;
+    bool replaced; /* another host goes on */
     int exit_code;
 };
 
 /* ---- ending --------------------------------------------------------- */
-
-static void
-remove_socket_files(const struct host *host)
-{
-    for (size_t i = 0; i < host->opened; i++) {
-        sco_listen_clean(host->config->listen.items[i]);
-    }
-}
 
 /* Ends the workers at once; those that are still there after a while are
  * given up. */
@@ -127,12 +127,24 @@ on_turn_end(void *arg, uint64_t now_ns)
     return true;
 }
 
+/* From here on the supervisor knows that the end of this process is no
+ * accident. Thread: any. */
+static void
+tell_leaving(const struct host *host)
+{
+    sco_report_send(host->setup->report_fd, SCO_REPORT_LEAVING,
+                    host->exit_code);
+}
+
 /* A thread that does not come back cannot be ended, and nothing that it uses
  * can be freed under it, so the process ends as it is. */
 _Noreturn static void
 end_as_it_is(const struct host *host)
 {
-    remove_socket_files(host);
+    if (host->setup->report_fd < 0) {
+        sco_listeners_clean(host->setup->listeners);
+    }
+    tell_leaving(host);
     sco_log_stop(LOG_PATIENCE_MS);
     _exit(host->exit_code);
 }
@@ -163,13 +175,14 @@ on_patience(void *arg, uint64_t now_ns)
     kill_all(host);
 }
 
+/* Lets nobody in any more. */
 static void
-drain(struct host *host, uint64_t patience_ms)
+drain(struct host *host, uint64_t patience_ms, enum late late)
 {
     uint64_t now_ns = sco_loop_now_ns(host->loop);
 
     host->draining = true;
-    host->visits.draining = true;
+    host->visits.draining = late == REFUSE_LATE;
     sco_http_drain(host->http);
     sco_loop_timer_set(host->loop, &host->patience,
                        now_ns + patience_ms * SCO_NS_PER_MS);
@@ -182,7 +195,51 @@ on_stop_signal(struct host *host)
         kill_all(host);
         return;
     }
-    drain(host, host->config->drain_timeout_ms);
+    drain(host, host->config->drain_timeout_ms, REFUSE_LATE);
+}
+
+static void
+on_ready(void *arg)
+{
+    struct host *host = arg;
+
+    sco_relief_tell_ready(&host->relief);
+}
+
+/* Another host serves already. */
+static void
+on_relieved(void *arg)
+{
+    struct host *host = arg;
+
+    if (!host->draining) {
+        host->replaced = true;
+        drain(host, host->config->drain_timeout_ms, SERVE_LATE);
+    }
+}
+
+/* Only another process can help: at once if this one has lost more workers
+ * than it may, else when it is ready. Two hosts cannot have the one address
+ * that remote workers come to. */
+static void
+on_worn(void *arg, const char *why)
+{
+    struct host *host = arg;
+    bool is_lame = sco_deployment_pool(host->deployment)->lost >
+                   host->config->max_lost_workers;
+    bool has_remote = host->config->remote_listen[0] != '\0';
+
+    if (host->draining) {
+        return;
+    }
+    if (!is_lame && !has_remote) {
+        sco_relief_ask(&host->relief, why);
+    } else if (sco_relief_hand_over(&host->relief, why,
+                                    has_remote ? SCO_RELIEF_AFTER
+                                               : SCO_RELIEF_BESIDE)) {
+        host->replaced = true;
+        drain(host, host->config->drain_timeout_ms, REFUSE_LATE);
+    }
 }
 
 static void
@@ -223,7 +280,7 @@ on_boot_failed(void *arg)
     sco_log(SCO_EVENT_SHUTTING_DOWN, "Shutting down: Master");
     sco_log(SCO_EVENT_SHUTDOWN_REASON, "Reason: Worker failed to boot.");
     host->exit_code = EXIT_BOOT;
-    drain(host, KILL_PATIENCE_MS);
+    drain(host, KILL_PATIENCE_MS, REFUSE_LATE);
     kill_all(host);
 }
 
@@ -232,7 +289,7 @@ on_empty(void *arg)
 {
     struct host *host = arg;
 
-    if (host->exit_code == 0) {
+    if (host->exit_code == 0 && !host->replaced) {
         sco_log(SCO_EVENT_STOPPED, "Shutting down: Master");
     }
     sco_loop_stop(host->loop);
@@ -265,7 +322,7 @@ make_deployment(struct host *host, struct sco_error *err)
                      .rss_bytes = config->max_worker_rss_bytes },
         .limits = { .max_requests = config->queue_max_requests,
                     .max_bytes = config->queue_max_bytes },
-        .boot = host->boot,
+        .boot = host->setup->boot,
         .python = config->python,
         .runner = host->runner,
         .seat = host->seat,
@@ -282,8 +339,10 @@ make_deployment(struct host *host, struct sco_error *err)
         .timeout_ms = limit_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)limit_ms,
         .raise_cancelled = config->raise_cancelled,
         .arg = host,
+        .on_ready = on_ready,
         .on_boot_failed = on_boot_failed,
         .on_empty = on_empty,
+        .on_worn = on_worn,
     };
     enum sco_status status =
         sco_deployment_create(&setup, &host->deployment, err);
@@ -312,6 +371,7 @@ static enum sco_status
 make_front(struct host *host, struct sco_error *err)
 {
     const struct sco_config *config = host->config;
+    struct sco_listeners *listeners = host->setup->listeners;
     struct sco_http_app app = sco_pipeline_app(&host->visits);
     struct sco_http_limits limits = {
         .max_connections = config->max_connections,
@@ -325,10 +385,10 @@ make_front(struct host *host, struct sco_error *err)
     enum sco_status status =
         sco_http_create(host->loop, &app, &limits, &host->http, err);
 
-    for (size_t i = 0; status == SCO_OK && i < config->listen.count; i++) {
-        status = sco_http_listen(host->http, host->fds[i], err);
+    for (size_t i = 0; status == SCO_OK && i < listeners->count; i++) {
+        status = sco_http_listen(host->http, listeners->items[i].fd, err);
         if (status == SCO_OK) {
-            host->fds[i] = -1;
+            listeners->items[i].fd = -1;
         }
     }
     return status;
@@ -377,6 +437,11 @@ make_all(struct host *host, struct sco_error *err)
         sco_signals_watch(&host->signals, host->loop, on_signal, host, err);
 
     if (status == SCO_OK) {
+        status =
+            sco_relief_watch(&host->relief, host->loop, host->setup->report_fd,
+                             on_relieved, host, err);
+    }
+    if (status == SCO_OK) {
         status = make_deployment(host, err);
     }
     if (status == SCO_OK) {
@@ -395,35 +460,20 @@ make_all(struct host *host, struct sco_error *err)
 }
 
 static void
-log_listening(const struct host *host)
-{
-    struct sco_text names = { 0 };
-
-    for (size_t i = 0; i < host->config->listen.count; i++) {
-        sco_text_add(&names, i == 0 ? SCO_SLICE("") : SCO_SLICE(","));
-        sco_listen_name(host->config->listen.items[i], &names);
-    }
-    sco_log(SCO_EVENT_LISTENING, "Listening at: %s (%d)",
-            names.data != NULL ? names.data : "", (int)getpid());
-    sco_log(SCO_EVENT_LISTENING, "Using worker: %s", host->kind->name);
-    sco_text_finish(&names);
-}
-
-static void
 loop_body(void *arg)
 {
     struct host *host = arg;
     struct sco_error err = { .text = "" };
 
     if (make_all(host, &err) == SCO_OK) {
-        log_listening(host);
+        sco_log(SCO_EVENT_LISTENING, "Using worker: %s", host->kind->name);
         if (host->runner == NULL) {
             sco_deployment_start(host->deployment);
         }
         sco_loop_run(host->loop);
     } else {
         sco_log(SCO_EVENT_INTERNAL, "%s", err.text);
-        host->exit_code = EXIT_LISTEN;
+        host->exit_code = EXIT_FAILED;
     }
     sco_http_destroy(host->http);
     if (host->deployment != NULL) {
@@ -435,6 +485,7 @@ loop_body(void *arg)
     sco_cors_destroy(host->visits.cors);
     sco_signals_close(&host->signals);
     sco_file_watch_destroy(host->files);
+    sco_relief_close(&host->relief);
     sco_loop_timer_clear(host->loop, &host->patience);
     sco_deployment_destroy(host->deployment);
     if (host->seat != NULL) {
@@ -443,33 +494,6 @@ loop_body(void *arg)
 }
 
 /* ---- main ----------------------------------------------------------- */
-
-static enum sco_status
-open_listeners(struct host *host, struct sco_error *err)
-{
-    size_t count = host->config->listen.count;
-    enum sco_status status = SCO_OK;
-
-    host->fds = sco_alloc(count, sizeof(*host->fds));
-    while (status == SCO_OK && host->opened < count) {
-        status = sco_listen_open(host->config->listen.items[host->opened],
-                                 &host->fds[host->opened], err);
-        host->opened += status == SCO_OK;
-    }
-    return status;
-}
-
-static void
-close_listeners(struct host *host)
-{
-    for (size_t i = 0; i < host->opened; i++) {
-        if (host->fds[i] >= 0) {
-            close(host->fds[i]);
-        }
-    }
-    remove_socket_files(host);
-    free(host->fds);
-}
 
 /* The main thread's part while the loop serves: kind thread loads the script
  * here, since Python's main thread is where it belongs. */
@@ -491,37 +515,47 @@ serve_main(struct host *host)
     }
 }
 
-static int
+static void
 run(struct host *host)
 {
     struct sco_error err = { .text = "" };
     pthread_t thread;
 
     host->patience = (struct sco_timer){ .on_time = on_patience, .arg = host };
-    if (open_listeners(host, &err) != SCO_OK ||
-        sco_loop_create(&host->loop, &err) != SCO_OK ||
+    if (sco_loop_create(&host->loop, &err) != SCO_OK ||
         sco_thread_start("loop", SCO_ROLE_LOOP, loop_body, host, &thread,
                          &err) != SCO_OK) {
-        sco_log(SCO_EVENT_ADDRESS_IN_USE, "%s", err.text);
-        return EXIT_LISTEN;
+        sco_log(SCO_EVENT_INTERNAL, "%s", err.text);
+        host->exit_code = EXIT_FAILED;
+        tell_leaving(host);
+        return;
     }
     serve_main(host);
     pthread_join(thread, NULL);
+    tell_leaving(host);
     if (host->runner != NULL) {
         host->runner->unload(host->runner->arg);
     }
-    return host->exit_code;
 }
 
 static enum sco_status
-choose_kind(struct host *host, const struct sco_runners *runners,
-            struct sco_error *err)
+choose_kind(struct host *host, struct sco_error *err)
 {
+    const struct sco_runners *runners = host->setup->runners;
+
     switch (host->config->worker_kind) {
     case SCO_CONFIG_PROCESS:
         host->kind = &sco_process_worker;
         return SCO_OK;
     case SCO_CONFIG_INTERPRETER:
+        if (host->setup->kind_unfit) {
+            sco_log(SCO_EVENT_WORKER_KIND_UNFIT,
+                    "the script crashed the host in worker kind interpreter; "
+                    "its workers are processes now (--worker_kind process "
+                    "makes them so from the start)");
+            host->kind = &sco_process_worker;
+            return SCO_OK;
+        }
         host->kind = &sco_interpreter_worker;
         host->runner = runners != NULL ? runners->interpreter : NULL;
         break;
@@ -543,32 +577,27 @@ choose_kind(struct host *host, const struct sco_runners *runners,
 }
 
 int
-sco_host_serve(struct sco_slice config, struct sco_slice boot,
-               const struct sco_runners *runners)
+sco_host_serve(const struct sco_host_setup *setup)
 {
-    struct host host = { .boot = boot };
-    struct sigaction ignore = { .sa_handler = SIG_IGN };
-    struct sigaction pipe_before;
+    struct host host = {
+        .setup = setup,
+        .config = setup->config,
+        .signals.watch.fd = -1,
+        .relief.watch.fd = -1,
+        .exit_code = 0,
+    };
     struct sco_error err = { .text = "" };
-    int exit_code = EXIT_LISTEN;
 
-    if (sco_config_create(config, &host.config, &err) != SCO_OK ||
-        choose_kind(&host, runners, &err) != SCO_OK) {
+    if (choose_kind(&host, &err) != SCO_OK || sco_log_start(&err) != SCO_OK) {
         sco_log(SCO_EVENT_INTERNAL, "%s", err.text);
-        sco_config_destroy(host.config);
-        return EXIT_LISTEN;
-    }
-    sco_signals_block(&host.signals);
-    sigaction(SIGPIPE, &ignore, &pipe_before);
-    if (sco_log_start(&err) == SCO_OK) {
-        exit_code = run(&host);
+        host.exit_code = EXIT_FAILED;
+        tell_leaving(&host);
+    } else {
+        run(&host);
         sco_log_stop(LOG_PATIENCE_MS);
     }
-    close_listeners(&host);
+    sco_listeners_close(setup->listeners);
     sco_loop_destroy(host.loop);
     sco_seat_destroy(host.seat);
-    sco_config_destroy(host.config);
-    sigaction(SIGPIPE, &pipe_before, NULL);
-    sco_signals_restore(&host.signals);
-    return exit_code;
+    return host.exit_code;
 }

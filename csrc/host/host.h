@@ -1,4 +1,4 @@
-/* host.h - the whole host: listeners, front end, pipeline, workers
+/* host.h - the process that serves: front end, pipeline, workers
  *
  * Thread: main, all of it.
  */
@@ -6,21 +6,29 @@
 #define SCO_HOST_HOST_H
 
 #include "base/slice.h"
-#include "base/status.h"
 
+#include <stdbool.h>
+
+struct sco_config;
+struct sco_listeners;
 struct sco_runners;
 
-/* Serves until told to stop by a signal, or until it cannot go on.
- *
- * `config` is the JSON text of config/schema.def's keys, `boot` the text that
- * each worker is given. `runners` call the script in this process for the
- * in-process kinds; NULL where there is no Python.
+/* What a host is made from; all of it is borrowed. */
+struct sco_host_setup {
+    const struct sco_config *config;
+    struct sco_slice boot; /* what each worker is given */
+    const struct sco_runners *runners;
+    struct sco_listeners *listeners; /* open; the host closes them */
+    int report_fd;                   /* to the supervisor; -1: there is none */
+    bool kind_unfit; /* subinterpreters crashed hosts: take processes */
+};
+
+/* Serves until told to stop by a signal, until another host has taken its
+ * place, or until it cannot go on. The signals that it obeys are held
+ * (host/signals.h).
  *
  * Blocks: until the host has ended; the caller has let go of the GIL.
- * Returns the process's exit code as the contract has it: 0 after a signal,
- * 1 when an address cannot be had, 3 when a worker cannot boot. Errors in
- * `config` are logged and give 1. */
-int sco_host_serve(struct sco_slice config, struct sco_slice boot,
-                   const struct sco_runners *runners);
+ * Returns the exit code, of which the supervisor has been told. */
+int sco_host_serve(const struct sco_host_setup *setup);
 
 #endif

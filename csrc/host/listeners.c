@@ -211,3 +211,90 @@ sco_listen_clean(const char *where)
         unlink(where + sizeof(unix_prefix) - 1);
     }
 }
+
+/* Notes which file is ours. */
+static void
+note_file(struct sco_listener *listener)
+{
+    struct stat status;
+
+    if (is_unix(listener->where) &&
+        lstat(listener->where + sizeof(unix_prefix) - 1, &status) == 0) {
+        listener->device = status.st_dev;
+        listener->inode = status.st_ino;
+    }
+}
+
+enum sco_status
+sco_listeners_open(char *const *places, size_t count,
+                   struct sco_listeners *out, struct sco_error *err)
+{
+    struct sco_listeners opened = {
+        .items = sco_alloc(count, sizeof(*opened.items)),
+    };
+
+    while (opened.count < count) {
+        struct sco_listener *listener = &opened.items[opened.count];
+        enum sco_status status;
+
+        listener->where = places[opened.count];
+        status = sco_listen_open(listener->where, &listener->fd, err);
+        if (status != SCO_OK) {
+            sco_listeners_finish(&opened);
+            return status;
+        }
+        note_file(listener);
+        opened.count++;
+    }
+    *out = opened;
+    return SCO_OK;
+}
+
+void
+sco_listeners_log(const struct sco_listeners *listeners)
+{
+    struct sco_text names = { 0 };
+
+    for (size_t i = 0; i < listeners->count; i++) {
+        sco_text_add(&names, i == 0 ? SCO_SLICE("") : SCO_SLICE(","));
+        sco_listen_name(listeners->items[i].where, &names);
+    }
+    sco_log(SCO_EVENT_LISTENING, "Listening at: %s (%d)",
+            names.data != NULL ? names.data : "", (int)getpid());
+    sco_text_finish(&names);
+}
+
+void
+sco_listeners_close(struct sco_listeners *listeners)
+{
+    for (size_t i = 0; i < listeners->count; i++) {
+        if (listeners->items[i].fd >= 0) {
+            close(listeners->items[i].fd);
+            listeners->items[i].fd = -1;
+        }
+    }
+}
+
+void
+sco_listeners_clean(const struct sco_listeners *listeners)
+{
+    for (size_t i = 0; i < listeners->count; i++) {
+        const struct sco_listener *listener = &listeners->items[i];
+        struct sco_listener now = { .where = listener->where };
+
+        note_file(&now);
+        if (now.inode != 0 && now.inode == listener->inode &&
+            now.device == listener->device) {
+            sco_listen_clean(listener->where);
+        }
+    }
+}
+
+void
+sco_listeners_finish(struct sco_listeners *listeners)
+{
+    sco_listeners_close(listeners);
+    sco_listeners_clean(listeners);
+    free(listeners->items);
+    *listeners = (struct sco_listeners){ 0 };
+}

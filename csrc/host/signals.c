@@ -24,12 +24,25 @@ wanted(void)
 }
 
 void
-sco_signals_block(struct sco_signals *signals)
+sco_signals_hold(struct sco_signals_before *before)
 {
+    const struct sigaction ignore = { .sa_handler = SIG_IGN };
     sigset_t set = wanted();
 
-    signals->watch.fd = -1;
-    pthread_sigmask(SIG_BLOCK, &set, &signals->before);
+    pthread_sigmask(SIG_BLOCK, &set, &before->mask);
+    sigaction(SIGPIPE, &ignore, &before->pipe);
+}
+
+void
+sco_signals_release(const struct sco_signals_before *before)
+{
+    const struct timespec none = { 0 };
+    sigset_t set = wanted();
+
+    while (sigtimedwait(&set, NULL, &none) > 0) {
+    }
+    sigaction(SIGPIPE, &before->pipe, NULL);
+    pthread_sigmask(SIG_SETMASK, &before->mask, NULL);
 }
 
 static void
@@ -53,6 +66,7 @@ sco_signals_watch(struct sco_signals *signals, struct sco_loop *loop,
     int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     enum sco_status status;
 
+    signals->watch.fd = -1;
     if (fd < 0) {
         return sco_fail(err, SCO_INTERNAL, "signalfd: %s", strerror(errno));
     }
@@ -78,15 +92,4 @@ sco_signals_close(struct sco_signals *signals)
         close(signals->watch.fd);
         signals->watch.fd = -1;
     }
-}
-
-void
-sco_signals_restore(struct sco_signals *signals)
-{
-    const struct timespec none = { 0 };
-    sigset_t set = wanted();
-
-    while (sigtimedwait(&set, NULL, &none) > 0) {
-    }
-    pthread_sigmask(SIG_SETMASK, &signals->before, NULL);
 }

@@ -13,31 +13,37 @@
 
 #include <signal.h>
 
+/* What was before the signals were held. */
+struct sco_signals_before {
+    sigset_t mask;
+    struct sigaction pipe;
+};
+
+/* Blocks the signals in the calling thread, and so in those it starts and in
+ * the processes it makes, and has SIGPIPE ignored.
+ *
+ * Thread: main, before the first other thread. */
+void sco_signals_hold(struct sco_signals_before *before);
+
+/* Undoes it; signals that still wait are dropped. Thread: main. */
+void sco_signals_release(const struct sco_signals_before *before);
+
 struct sco_signals {
     struct sco_watch watch;
     struct sco_loop *loop;
     void (*on_signal)(void *arg, int number);
     void *arg;
-    sigset_t before;
 };
 
-/* Blocks the signals in the calling thread, and so in those it starts.
- * Thread: main, before the first other thread. */
-void sco_signals_block(struct sco_signals *signals);
-
 /* Has `on_signal` called on the loop. Thread: the loop's.
- * Errors: SCO_INTERNAL. */
+ * Errors: SCO_INTERNAL; then there is nothing to close. */
 SCO_NODISCARD
 enum sco_status sco_signals_watch(struct sco_signals *signals,
                                   struct sco_loop *loop,
                                   void (*on_signal)(void *arg, int number),
                                   void *arg, struct sco_error *err);
 
-/* Stops watching. Thread: the loop's. */
+/* Stops watching; a second time does nothing. Thread: the loop's. */
 void sco_signals_close(struct sco_signals *signals);
-
-/* Brings the mask of before back, without those that still wait. Thread:
- * main. */
-void sco_signals_restore(struct sco_signals *signals);
 
 #endif

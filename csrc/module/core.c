@@ -1,17 +1,10 @@
 #include "module/core.h"
 
 #include "base/clock.h"
-#include "host/host.h"
 #include "http/http.h"
 #include "pybridge/call_object.h"
 #include "pybridge/current.h"
-#include "pybridge/interpreter.h"
-#include "pybridge/isolated.h"
 #include "pybridge/probe.h"
-#include "pybridge/runner.h"
-#include "worker/runner.h"
-
-#include <unistd.h>
 
 static struct sco_core_state *
 state_of(PyObject *module)
@@ -49,10 +42,6 @@ core_serve(PyObject *module, PyObject *args)
 {
     PyObject *config_text, *boot_text;
     struct sco_slice config, boot;
-    struct sco_bridge *bridge;
-    struct sco_isolated *isolated;
-    struct sco_runners runners = { NULL, NULL };
-    int code;
 
     if (!PyArg_ParseTuple(args, "UU:serve", &config_text, &boot_text) ||
         read_text(config_text, &config) < 0 ||
@@ -62,28 +51,8 @@ core_serve(PyObject *module, PyObject *args)
     if (require_main("serve() is for the main interpreter") < 0) {
         return NULL;
     }
-    bridge = sco_bridge_create(boot_text, state_of(module)->call_type);
-    if (bridge == NULL) {
-        return NULL;
-    }
-    isolated = sco_isolated_create(bridge, boot_text, PyModule_GetDef(module));
-    if (isolated == NULL) {
-        sco_bridge_destroy(bridge);
-        return NULL;
-    }
-    runners.thread = sco_bridge_runner(bridge);
-    runners.interpreter = sco_isolated_runner(isolated);
-    sco_bridge_detach(bridge);
-    code = sco_host_serve(config, boot, &runners);
-    if (sco_interpreter_abandoned() > 0) {
-        /* What is left there would abort the end of Python. Nothing of ours
-         * waits to be written, and nothing of anybody else's is here. */
-        _exit(code);
-    }
-    sco_bridge_attach(bridge);
-    sco_isolated_destroy(isolated);
-    sco_bridge_destroy(bridge);
-    return PyLong_FromLong(code);
+    return sco_program_serve(module, state_of(module)->call_type, config,
+                             boot_text, boot);
 }
 
 static PyObject *
@@ -167,7 +136,8 @@ static PyMethodDef core_methods[] = {
       "How many seconds the run() in hand may still take; None: any." },
     { "serve", core_serve, METH_VARARGS,
       "serve(config, boot, /)\n--\n\n"
-      "Runs the host until it is told to stop; the exit code." },
+      "Runs the host until it is told to stop; the exit code. By default it\n"
+      "has a process of its own, which is started again when it crashes." },
     { "attach", core_attach, METH_VARARGS,
       "attach(fd, /)\n--\n\n"
       "Joins the host as a worker process, over an inherited descriptor." },

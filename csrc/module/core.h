@@ -10,6 +10,8 @@
 
 #include "pybridge/py.h"
 
+#include "base/slice.h"
+
 /* What one instance of the module holds. */
 struct sco_core_state {
     PyTypeObject *call_type;
@@ -18,6 +20,15 @@ struct sco_core_state {
 
 /* The module's definition, as the import system wants it. */
 PyMODINIT_FUNC PyInit__core(void);
+
+/* Runs the program (host/program.h): its exit code, or NULL with an
+ * exception. `boot` is the text of `boot_text`. In the host's process it does
+ * not return.
+ *
+ * Thread: main, of the main interpreter. Blocks: until the end. */
+PyObject *sco_program_serve(PyObject *module, PyTypeObject *call_type,
+                            struct sco_slice config, PyObject *boot_text,
+                            struct sco_slice boot);
 
 /* Makes the type _core.Link: a new reference, or NULL with an exception. */
 PyTypeObject *sco_link_type_create(PyObject *module);

@@ -1,7 +1,7 @@
 /* runner.h - the script inside the host: what worker kind "thread" calls
  *
  * The host calls a struct sco_runner (worker/runner.h) and knows no Python;
- * this is the real one. While sco_host_serve() runs, the main thread is
+ * this is the real one. While sco_program_run() runs, the main thread is
  * detached from the interpreter, and every function attaches for its own
  * time. Each worker thread has one thread state for life.
  */

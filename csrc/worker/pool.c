@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/signal_name.h"
 #include "worker/respawn.h"
 #include "worker/worker_int.h"
 
@@ -63,7 +64,7 @@ log_end(const struct sco_worker *worker, const struct sco_worker_end *end)
                 pid);
     } else if (end->signal != 0) {
         sco_log(SCO_EVENT_WORKER_EXITED, "Worker (pid:%d) was sent %s!", pid,
-                sco_worker_signal_name(end->signal));
+                sco_signal_name(end->signal));
     } else if (end->exit_code != 0) {
         sco_log(SCO_EVENT_WORKER_EXITED, "Worker (pid:%d) exited with code %d",
                 pid, end->exit_code);

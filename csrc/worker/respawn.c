@@ -1,12 +1,9 @@
 #include "worker/respawn.h"
 
+#include "base/backoff.h"
 #include "base/clock.h"
 
-#define USEFUL_NS        (5 * SCO_NS_PER_S)
-#define FIRST_DELAY_NS   (100 * SCO_NS_PER_MS)
-#define LONGEST_DELAY_NS (10 * SCO_NS_PER_S)
-
-enum { DOUBLINGS_MAX = 16 };
+#define USEFUL_NS (5 * SCO_NS_PER_S)
 
 bool
 sco_respawn_was_useful(uint64_t ready_ns, unsigned served)
@@ -17,14 +14,5 @@ sco_respawn_was_useful(uint64_t ready_ns, unsigned served)
 uint64_t
 sco_respawn_delay_ns(unsigned failures)
 {
-    uint64_t delay_ns = FIRST_DELAY_NS;
-
-    if (failures <= 1) {
-        return 0;
-    }
-    if (failures - 2 >= DOUBLINGS_MAX) {
-        return LONGEST_DELAY_NS;
-    }
-    delay_ns <<= failures - 2;
-    return delay_ns < LONGEST_DELAY_NS ? delay_ns : LONGEST_DELAY_NS;
+    return sco_backoff_delay_ns(failures);
 }

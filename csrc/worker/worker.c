@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/signal_name.h"
 #include "link/call.h"
 #include "request/stream.h"
 
@@ -17,29 +18,6 @@
  * the loop from the others. */
 enum { REPLIES_PER_TURN = 256 };
 
-const char *
-sco_worker_signal_name(int number)
-{
-    static const struct {
-        int number;
-        const char *name;
-    } names[] = {
-        { SIGSEGV, "SIGSEGV" }, { SIGKILL, "SIGKILL" }, { SIGABRT, "SIGABRT" },
-        { SIGBUS, "SIGBUS" },   { SIGFPE, "SIGFPE" },   { SIGILL, "SIGILL" },
-        { SIGTERM, "SIGTERM" }, { SIGINT, "SIGINT" },   { SIGHUP, "SIGHUP" },
-        { SIGQUIT, "SIGQUIT" }, { SIGTRAP, "SIGTRAP" }, { SIGSYS, "SIGSYS" },
-        { SIGXCPU, "SIGXCPU" }, { SIGALRM, "SIGALRM" }, { SIGPIPE, "SIGPIPE" },
-        { SIGUSR1, "SIGUSR1" }, { SIGUSR2, "SIGUSR2" }, { SIGXFSZ, "SIGXFSZ" },
-    };
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (names[i].number == number) {
-            return names[i].name;
-        }
-    }
-    return "SIG?";
-}
-
 void
 sco_worker_tell_end(const struct sco_worker_end *end, char *text,
                     size_t text_bytes)
@@ -48,7 +26,7 @@ sco_worker_tell_end(const struct sco_worker_end *end, char *text,
         snprintf(text, text_bytes, "is stuck and was left behind");
     } else if (end->signal != 0) {
         snprintf(text, text_bytes, "was killed by %s",
-                 sco_worker_signal_name(end->signal));
+                 sco_signal_name(end->signal));
     } else {
         snprintf(text, text_bytes, "exited with code %d", end->exit_code);
     }

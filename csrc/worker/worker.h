@@ -175,9 +175,6 @@ extern const struct sco_worker_ops sco_remote_worker;
 extern const struct sco_worker_ops sco_interpreter_worker;
 extern const struct sco_worker_ops sco_thread_worker;
 
-/* "SIGSEGV" for 11; "SIG?" for what has no name. Thread: any. */
-const char *sco_worker_signal_name(int number);
-
 /* Writes how a worker ended, as the end of "it ...". Thread: any. */
 void sco_worker_tell_end(const struct sco_worker_end *end, char *text,
                          size_t text_bytes);

@@ -7,6 +7,7 @@ without: no argparse, no logging, no json.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -108,6 +109,10 @@ def _serve(given: Mapping[str, object], path: str, file: Mapping[str, object]) -
     if choice.is_news:
         banner.log("I", choice.line(count))
     sys.stdout.flush()
+    if told["supervisor"]:
+        # The host is forked from this process and shares its memory: what is
+        # there now is nobody's garbage, and looking for some would copy it.
+        gc.freeze()
 
     from scorehost import _core
 

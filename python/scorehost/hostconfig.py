@@ -212,6 +212,20 @@ def listeners(environ: Mapping[str, str], keys: Mapping[str, object]) -> list[st
     return places
 
 
+def is_debugged() -> bool:
+    """Whether a debugger follows this process; it would not follow the host's."""
+    monitoring = getattr(sys, "monitoring", None)  # from 3.12 on
+    return sys.gettrace() is not None or (
+        monitoring is not None and monitoring.get_tool(monitoring.DEBUGGER_ID) is not None
+    )
+
+
+def has_supervisor(keys: Mapping[str, object], settings: Settings) -> bool:
+    """Whether a process of its own starts the host again after a crash."""
+    asked = keys.get("supervisor", "on") == "on"
+    return asked and not settings.debug_port and not is_debugged()
+
+
 def worker_kind(
     keys: Mapping[str, object], settings: Settings, boot: Mapping[str, object], count: int
 ) -> kinds.Choice:
@@ -262,6 +276,7 @@ def config(
         "cors_origins": settings.origins,
         "server_version": environ.get("HTTP_X_MS_SERVER_VERSION", ""),
         "access_log": keys.get("access_log", "on") == "on",
+        "supervisor": has_supervisor(keys, settings),
         "log_to_worker": own_log,
         "python": sys.executable,
         "watch": watched(settings) if keys.get("reload") else [],

@@ -46,7 +46,8 @@ class Normaliser:
     """What is known of one server process, to name it in its output."""
 
     def __init__(self, app: Path, host_pid: int, ports: dict[str, int]) -> None:
-        self.host_pid = str(host_pid)
+        # The process that was started, and the one that serves below it.
+        self.host_pids = {str(host_pid)}
         self.app = str(app)
         self._plain = [(self.app, "<dir>"), (str(app.parent), "<home>")]
         self._patterns = [
@@ -77,6 +78,8 @@ class Normaliser:
     def _line(self, line: str) -> str:
         record = _RECORD.match(line)
         if record:
+            if " gunicorn.error - Using worker: " in line:
+                self.host_pids.add(record.group(2))
             line = (f"<time> {record.group(1)} [{self._role(record.group(2))}] "
                     + line[record.end():])
         line = _SCORE_TIME.sub(r"\1 <ms> \2", line)
@@ -86,7 +89,7 @@ class Normaliser:
         return self.text(_OWN_CLASS.sub(r"<server>.\1", line))
 
     def _role(self, pid: str) -> str:
-        return "<host>" if pid == self.host_pid else "<worker>"
+        return "<host>" if pid in self.host_pids else "<worker>"
 
     def _name_pids(self, line: str) -> str:
         # Only where a process id is meant: elsewhere a small one could be

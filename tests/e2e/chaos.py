@@ -197,8 +197,12 @@ class Storm:
 
     def _kill(self, pid: int, dice: random.Random) -> None:
         number = dice.choice((signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGTERM))
+        if self.server.kind == "interpreter":
+            number = signal.SIGKILL  # faults would move the script to processes
         if not pid or (pid == self.server.pid and number == signal.SIGTERM):
             return
+        if self.kills_host and pid == self.server.process.pid:
+            return  # the supervisor: no host is there at the moment
         try:
             os.kill(pid, number)
         except ProcessLookupError:
@@ -373,12 +377,19 @@ def zombies(pid: int, children: Callable[[int], list[int]]) -> list[int]:
 
 
 def unexplained(storm: Storm) -> list[str]:
-    """Workers that ended, without a line that says how."""
+    """Hosts and workers that ended, without a line that says how.
+
+    A worker's line is its host's to write, which may have been killed with it.
+    """
     said = storm.server.stderr
+    host_of = {line.text.rpartition(" ")[2]: line.pid for line in storm.server.lines("stderr")
+               if line.text.startswith("Booting worker with pid: ")}
     missing = []
     for pid, name in storm.killed:
         ends = (f"Worker (pid:{pid}) was sent {name}!", f"WORKER TIMEOUT (pid:{pid})",
-                f"Worker (pid:{pid}) exited with code", f"Worker (pid:{pid}) was sent SIG")
+                f"Worker (pid:{pid}) exited with code", f"Worker (pid:{pid}) was sent SIG",
+                f"the host (pid:{pid}) was killed by {name}",
+                f"the host (pid:{host_of.get(str(pid))}) was killed by")
         if not any(end in said for end in ends):
             missing.append(f"{pid} {name}")
     return missing

@@ -353,8 +353,9 @@ class Host:
         until(f"{count} sockets", lambda: self.sockets() == count)
 
     def wait_quiet(self, workers: int = 1) -> None:
-        """Wait until no client is connected: each listener and process worker has a socket."""
-        self.wait_sockets(1 + (workers if self.kind == "process" else 0))
+        """Wait until no client is connected: what remains is listener, workers, supervisor."""
+        supervisors = int(self.pid != self.process.pid)
+        self.wait_sockets(1 + supervisors + (workers if self.kind == "process" else 0))
 
     def threads(self, pid: int = 0) -> int:
         """How many threads the host has, or a worker."""

@@ -38,7 +38,7 @@ def told_to_reload(server: Host, *arguments: str) -> None:
     """Tell it, and wait until a worker has loaded the script anew."""
     done = call("reload", *arguments, folder=server.folder)
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"(pid {server.pid})" in done.stdout
+    assert f"(pid {server.process.pid})" in done.stdout
     server.wait_said("Handling signal: hup")
 
 
@@ -48,7 +48,8 @@ def test_reload(host: Make, how: str) -> None:
                   files={"score.py": "def init(): pass\ndef run(data): return 1\n"})
     assert server.post("0").json == 1
     (server.app / "score.py").write_text("def init(): pass\ndef run(data): return 2\n")
-    told_to_reload(server, *([str(server.pid)] if how == "pid" else ["--port", str(server.port)]))
+    pid, port = str(server.process.pid), str(server.port)
+    told_to_reload(server, *([pid] if how == "pid" else ["--port", port]))
     server.wait_ready(2)
     server.wait_said("ready for serving traffic", "stdout", 2)
     assert server.post("0").json == 2

@@ -470,7 +470,7 @@ def test_a_thousand_connections_leave_nothing_behind(server: Host) -> None:
 
 def test_four_idle_workers_use_no_processor_at_all(host: Make) -> None:
     server = host("lab.py", "--worker_count", "4").wait_all_ready(4)
-    everyone = [server.pid, *server.workers()]
+    everyone = [server.process.pid, server.pid, *server.workers()]
 
     def is_idle_for(seconds: float) -> bool:
         before = [server.cpu_s(pid) for pid in everyone]
@@ -488,7 +488,7 @@ def test_nobody_asks_and_nothing_runs(host: Make) -> None:
     for connection in kept:
         connection.send(order("echo", value=1)).response()
     kept[0].half_close()
-    everyone = [server.pid, *server.workers()]
+    everyone = [server.process.pid, server.pid, *server.workers()]
     before = sum(map(server.cpu_s, everyone))
     assert not kept[1].has_answer(1.5)
     assert sum(map(server.cpu_s, everyone)) - before <= 0.02

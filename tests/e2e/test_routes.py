@@ -257,7 +257,7 @@ def test_a_health_port_of_its_own_serves_everything(host: Make) -> None:
     listening = next(text for text in server.texts("gunicorn.error", "stderr")
                      if text.startswith("Listening at: "))
     assert listening == (f"Listening at: http://127.0.0.1:{server.health_port},"
-                         f"http://127.0.0.1:{server.port} ({server.pid})")
+                         f"http://127.0.0.1:{server.port} ({server.process.pid})")
     assert f"Liveness Probe: GET   127.0.0.1:{server.health_port}/" in server.stdout
 
 

@@ -181,7 +181,7 @@ def test_an_interrupt_of_the_terminal_ends_all_in_order(host: Make) -> None:
 
     server = host("lab.py")
     running = server.gate("ctrl")
-    os.killpg(server.pid, signal.SIGINT)
+    os.killpg(server.process.pid, signal.SIGINT)
     server.wait_said("Handling signal: int")
     server.open("ctrl")
     assert running.result().json == "ctrl"

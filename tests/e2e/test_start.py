@@ -101,7 +101,8 @@ def test_abbreviated_flags(host: Make) -> None:
 def test_the_banner(host: Make) -> None:
     server = host("echo.py", "--model_dir", "models", env={"WORKER_TIMEOUT": "77"})
     lines = server.stdout.splitlines()
-    assert lines[0].endswith("logging.json") and f"I [{server.pid}] azmlinfsrv - " in lines[0]
+    assert lines[0].endswith("logging.json")
+    assert f"I [{server.process.pid}] azmlinfsrv - " in lines[0]
     assert lines[1:25] == [
         "",
         "Azure ML Inferencing HTTP server v1.5.1",
@@ -163,7 +164,7 @@ def test_the_lines_of_a_boot_and_their_order(host: Make) -> None:
     threads = told.pop(2)
     assert re.fullmatch(r"threads \d+ threads in each worker for .*OMP_NUM_THREADS.*", threads)
     assert told == [
-        f"Listening at: http://127.0.0.1:{server.port} ({server.pid})",
+        f"Listening at: http://127.0.0.1:{server.port} ({server.process.pid})",
         f"Using worker: {server.kind}",
         *([f"Booting worker with pid: {worker}"] if server.kind == "process" else []),
     ]

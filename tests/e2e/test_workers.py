@@ -432,7 +432,7 @@ def test_crashes_leave_nothing_behind(lab: Host) -> None:
     for number in range(8):
         assert lab.do("exit", code=1).status == 502
         lab.wait_ready(number + 2)
-        lab.wait_sockets(2)
+        lab.wait_quiet()
         if number == 1:
             before = sorted(lab.descriptors()), lab.threads(), lab.memory_kb()
     assert before is not None

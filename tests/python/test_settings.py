@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -421,7 +422,7 @@ SCHEMA = Path(__file__).parents[2] / "csrc/config/schema.def"
 ENTRY = re.compile(r"^X\((\w+), (\w+), .*, (\d+), (\d+),$", re.MULTILINE)
 
 
-NOT_FOR_C = ("host", "socket", "supervisor")
+NOT_FOR_C = ("host", "socket")
 
 
 def test_host_and_core_agree_on_keys_and_bounds() -> None:
@@ -462,6 +463,7 @@ def test_what_c_is_told_by_default() -> None:
         "cors_origins": [],
         "server_version": "",
         "access_log": True,
+        "supervisor": True,
         "log_to_worker": False,
         "watch": [],
     }
@@ -547,3 +549,43 @@ def test_hosts_in_the_environment_are_a_list() -> None:
 )
 def test_a_bad_new_key_is_named(file: dict[str, object], problem: tuple[str, str]) -> None:
     assert hostconfig.new_keys({}, {}, file) == ({}, [problem])
+
+
+@pytest.mark.parametrize(
+    ("keys", "debug_port", "expected"),
+    [
+        ({}, 0, True),
+        ({"supervisor": "on"}, 0, True),
+        ({"supervisor": "off"}, 0, False),
+        ({}, 5678, False),
+        ({"supervisor": "on"}, 5678, False),
+    ],
+)
+def test_who_watches_the_host(
+    keys: dict[str, object], debug_port: int, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hostconfig, "is_debugged", lambda: False)
+    asked = settings.Settings()
+    asked.debug_port = debug_port
+    assert hostconfig.has_supervisor(keys, asked) is expected
+
+
+def test_a_debugger_is_noticed() -> None:
+    """It follows one process; another one that serves would run away from it."""
+    before = sys.gettrace()
+    sys.settrace(lambda *_: None)
+    try:
+        assert hostconfig.is_debugged()
+        assert not hostconfig.has_supervisor({}, settings.Settings())
+    finally:
+        sys.settrace(before)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="no sys.monitoring")
+def test_a_debugger_that_monitors_is_noticed() -> None:
+    monitoring = sys.monitoring  # type: ignore[attr-defined]
+    monitoring.use_tool_id(monitoring.DEBUGGER_ID, "test")
+    try:
+        assert hostconfig.is_debugged()
+    finally:
+        monitoring.free_tool_id(monitoring.DEBUGGER_ID)

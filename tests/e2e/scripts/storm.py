@@ -1,5 +1,6 @@
 """Does what each request of the chaos test orders, and notes every id that it is called with."""
 
+import contextlib
 import gc
 import json
 import os
@@ -36,7 +37,8 @@ def crash(order: dict[str, Any]) -> None:
 
         ctypes.string_at(0)
     elif how == "abort":
-        signal.signal(signal.SIGABRT, signal.SIG_DFL)
+        with contextlib.suppress(ValueError):  # not on Python's main thread
+            signal.signal(signal.SIGABRT, signal.SIG_DFL)
         os.abort()
     elif how == "kill":
         os.kill(os.getpid(), signal.SIGKILL)

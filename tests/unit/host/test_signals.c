@@ -9,6 +9,7 @@ enum { HEARD_MAX = 16 };
 
 static struct turner turner;
 static struct sco_signals signals;
+static struct sco_signals_before before;
 static int heard[HEARD_MAX];
 static size_t heard_count;
 
@@ -32,7 +33,7 @@ start(void **state)
     (void)state;
     heard_count = 0;
     turner_init(&turner);
-    sco_signals_block(&signals);
+    sco_signals_hold(&before);
     assert_int_equal(
         sco_signals_watch(&signals, turner.loop, on_signal, &turner, NULL),
         SCO_OK);
@@ -45,7 +46,7 @@ stop(void **state)
     (void)state;
     sco_signals_close(&signals);
     sco_signals_close(&signals); /* once more does nothing */
-    sco_signals_restore(&signals);
+    sco_signals_release(&before);
     turner_finish(&turner);
     return 0;
 }
@@ -90,13 +91,13 @@ test_afterwards_the_mask_is_as_before_and_nothing_waits(void **state)
     (void)state;
     sco_signals_close(&signals);
     (void)kill(getpid(), SIGTERM);
-    sco_signals_restore(&signals);
+    sco_signals_release(&before);
     assert_int_equal(sigpending(&pending), 0);
     assert_false(sigismember(&pending, SIGTERM));
     assert_int_equal(sigprocmask(SIG_BLOCK, NULL, &mask), 0);
     assert_false(sigismember(&mask, SIGTERM));
     assert_int_equal(heard_count, 0);
-    sco_signals_block(&signals);
+    sco_signals_hold(&before);
 }
 
 #define STARTED(test) cmocka_unit_test_setup_teardown(test, start, stop)

@@ -425,14 +425,6 @@ test_what_cannot_be_started_is_reported(void **state)
     assert_true(err.text[0] != '\0');
 }
 
-static void
-test_signals_have_names(void **state)
-{
-    (void)state;
-    assert_string_equal(sco_worker_signal_name(SIGXCPU), "SIGXCPU");
-    assert_string_equal(sco_worker_signal_name(0), "SIG?");
-}
-
 #define WITH_WORKER(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 int
@@ -457,7 +449,6 @@ main(void)
         WITH_WORKER(test_leaving_it_does_what_it_holds),
         WITH_WORKER(test_one_that_starts_is_killed_when_it_should_leave),
         WITH_WORKER(test_what_cannot_be_started_is_reported),
-        cmocka_unit_test(test_signals_have_names),
     };
 
     return cmocka_run_group_tests_name("worker", tests, NULL, NULL);
