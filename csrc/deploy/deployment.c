@@ -7,6 +7,7 @@
 #include "link/head.h"
 #include "worker/remote.h"
 #include "worker/spawn.h"
+#include "worker/zygote.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ struct sco_deployment {
     struct sco_queue queue;
     struct sco_pool pool;
     struct sco_remote *remote;
+    struct sco_zygote *zygote; /* NULL: no preloading */
     struct sco_watch doorbell;
     struct sco_timer trim;
     struct sco_text documents; /* a field block */
@@ -149,6 +151,16 @@ on_empty(void *arg)
     struct sco_deployment *deployment = arg;
 
     deployment->setup.on_empty(deployment->setup.arg);
+}
+
+static void
+on_reloaded(void *arg, bool loaded)
+{
+    struct sco_deployment *deployment = arg;
+
+    if (loaded && !deployment->stopping) {
+        sco_pool_reload(&deployment->pool);
+    }
 }
 
 /* ---- feeding -------------------------------------------------------- */
@@ -305,8 +317,15 @@ sco_deployment_add_workers(struct sco_deployment *deployment, int more)
 void
 sco_deployment_reload(struct sco_deployment *deployment)
 {
+    struct sco_error err = { .text = "" };
+
     deployment->moved = false;
-    sco_pool_reload(&deployment->pool);
+    if (deployment->zygote == NULL ||
+        deployment->pool.kind.ops != &sco_process_worker) {
+        sco_pool_reload(&deployment->pool);
+    } else if (sco_zygote_reload(deployment->zygote, &err) != SCO_OK) {
+        sco_log(SCO_EVENT_PRELOAD_KEPT, "%s", err.text);
+    }
 }
 
 /* ---- requests ------------------------------------------------------- */
@@ -514,6 +533,21 @@ open_remote(struct sco_deployment *deployment, struct sco_error *err)
     return status;
 }
 
+static enum sco_status
+make_zygote(struct sco_deployment *deployment, struct sco_error *err)
+{
+    struct sco_zygote_boss boss = { .arg = deployment,
+                                    .on_reloaded = on_reloaded };
+    enum sco_status status = SCO_OK;
+
+    if (deployment->setup.preload) {
+        status = sco_zygote_create(&deployment->worker_setup, &boss,
+                                   &deployment->zygote, err);
+        deployment->worker_setup.zygote = deployment->zygote;
+    }
+    return status;
+}
+
 enum sco_status
 sco_deployment_create(const struct sco_deployment_setup *setup,
                       struct sco_deployment **out, struct sco_error *err)
@@ -569,6 +603,9 @@ sco_deployment_create(const struct sco_deployment_setup *setup,
         goto fail;
     }
     status = open_remote(deployment, err);
+    if (status == SCO_OK) {
+        status = make_zygote(deployment, err);
+    }
     if (status != SCO_OK) {
         goto fail;
     }
@@ -644,6 +681,7 @@ sco_deployment_destroy(struct sco_deployment *deployment)
     }
     refuse_waiting(deployment);
     sco_remote_destroy(deployment->remote);
+    sco_zygote_destroy(deployment->zygote);
     if (deployment->doorbell.fd >= 0) {
         sco_loop_remove(deployment->setup.loop, &deployment->doorbell);
     }
