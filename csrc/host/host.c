@@ -275,7 +275,8 @@ make_deployment(struct host *host, struct sco_error *err)
         .lost_max = config->max_lost_workers,
         .remote_listen = config->remote_listen,
         .remote_keys = config->remote_keys,
-        .preload = config->worker_preload,
+        /* Which GPU a worker sees is told to its Python at the start. */
+        .preload = config->worker_preload && config->gpu_workers.count == 0,
         .limit_ns = limit_ms * SCO_NS_PER_MS,
         .stream_limit_ns = config->worker_timeout_ms * SCO_NS_PER_MS,
         .timeout_ms = limit_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)limit_ms,
@@ -402,10 +403,11 @@ log_listening(const struct host *host)
     sco_log(SCO_EVENT_LISTENING, "Listening at: %s (%d)",
             names.data != NULL ? names.data : "", (int)getpid());
     sco_log(SCO_EVENT_LISTENING, "Using worker: %s", host->kind->name);
-    if (host->config->worker_preload && host->runner != NULL) {
+    if (host->config->worker_preload &&
+        (host->runner != NULL || host->config->gpu_workers.count > 0)) {
         sco_log(SCO_EVENT_PRELOAD_UNUSED,
                 "WORKER_PRELOAD is for worker kind process, not for %s",
-                host->kind->name);
+                host->runner != NULL ? host->kind->name : "GPU_WORKERS");
     }
     sco_text_finish(&names);
 }
