@@ -9,6 +9,7 @@
 #include "worker/gpus.h"
 #include "worker/remote.h"
 #include "worker/spawn.h"
+#include "worker/zygote.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,7 @@ struct sco_deployment {
     struct sco_due due;
     struct sco_pool pool;
     struct sco_remote *remote;
+    struct sco_zygote *zygote; /* NULL: no preloading */
     struct sco_watch doorbell;
     struct sco_timer trim;
     struct sco_text documents; /* a field block */
@@ -155,6 +157,16 @@ on_empty(void *arg)
     struct sco_deployment *deployment = arg;
 
     deployment->setup.on_empty(deployment->setup.arg);
+}
+
+static void
+on_reloaded(void *arg, bool loaded)
+{
+    struct sco_deployment *deployment = arg;
+
+    if (loaded && !deployment->stopping) {
+        sco_pool_reload(&deployment->pool);
+    }
 }
 
 /* ---- feeding -------------------------------------------------------- */
@@ -310,8 +322,15 @@ sco_deployment_add_workers(struct sco_deployment *deployment, int more)
 void
 sco_deployment_reload(struct sco_deployment *deployment)
 {
+    struct sco_error err = { .text = "" };
+
     deployment->moved = false;
-    sco_pool_reload(&deployment->pool);
+    if (deployment->zygote == NULL ||
+        deployment->pool.kind.ops != &sco_process_worker) {
+        sco_pool_reload(&deployment->pool);
+    } else if (sco_zygote_reload(deployment->zygote, &err) != SCO_OK) {
+        sco_log(SCO_EVENT_PRELOAD_KEPT, "%s", err.text);
+    }
 }
 
 /* ---- requests ------------------------------------------------------- */
@@ -571,6 +590,21 @@ open_remote(struct sco_deployment *deployment, struct sco_error *err)
     return status;
 }
 
+static enum sco_status
+make_zygote(struct sco_deployment *deployment, struct sco_error *err)
+{
+    struct sco_zygote_boss boss = { .arg = deployment,
+                                    .on_reloaded = on_reloaded };
+    enum sco_status status = SCO_OK;
+
+    if (deployment->setup.preload) {
+        status = sco_zygote_create(&deployment->worker_setup, &boss,
+                                   &deployment->zygote, err);
+        deployment->worker_setup.zygote = deployment->zygote;
+    }
+    return status;
+}
+
 enum sco_status
 sco_deployment_create(const struct sco_deployment_setup *setup,
                       struct sco_deployment **out, struct sco_error *err)
@@ -629,6 +663,9 @@ sco_deployment_create(const struct sco_deployment_setup *setup,
     }
     place_gpus(deployment);
     status = open_remote(deployment, err);
+    if (status == SCO_OK) {
+        status = make_zygote(deployment, err);
+    }
     if (status != SCO_OK) {
         goto fail;
     }
@@ -705,6 +742,7 @@ sco_deployment_destroy(struct sco_deployment *deployment)
     refuse_waiting(deployment);
     sco_remote_destroy(deployment->remote);
     sco_gpus_destroy(deployment->worker_setup.gpus);
+    sco_zygote_destroy(deployment->zygote);
     if (deployment->doorbell.fd >= 0) {
         sco_loop_remove(deployment->setup.loop, &deployment->doorbell);
     }

@@ -47,6 +47,7 @@ struct sco_deployment_setup {
     size_t workers_min; /* autoscaling stays within these; 0: `workers` */
     size_t workers_max;
     size_t lost_max;          /* stuck workers that are left behind */
+    bool preload;             /* workers of kind process are forked */
     uint64_t limit_ns;        /* of one run(); 0: none */
     uint64_t stream_limit_ns; /* of silence in a stream; 0: none */
     char *const *gpus;        /* each for a worker process of its own */

@@ -334,6 +334,8 @@ make_deployment(struct host *host, struct sco_error *err)
         .gpu_count = config->gpu_workers.count,
         .remote_listen = config->remote_listen,
         .remote_keys = config->remote_keys,
+        /* Which GPU a worker sees is told to its Python at the start. */
+        .preload = config->worker_preload && config->gpu_workers.count == 0,
         .limit_ns = limit_ms * SCO_NS_PER_MS,
         .stream_limit_ns = config->worker_timeout_ms * SCO_NS_PER_MS,
         .timeout_ms = limit_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)limit_ms,
@@ -460,13 +462,27 @@ make_all(struct host *host, struct sco_error *err)
 }
 
 static void
+log_kind(const struct host *host)
+{
+    bool is_process = host->runner == NULL;
+
+    sco_log(SCO_EVENT_LISTENING, "Using worker: %s", host->kind->name);
+    if (host->config->worker_preload &&
+        (!is_process || host->config->gpu_workers.count > 0)) {
+        sco_log(SCO_EVENT_PRELOAD_UNUSED,
+                "WORKER_PRELOAD is for worker kind process, not for %s",
+                is_process ? "GPU_WORKERS" : host->kind->name);
+    }
+}
+
+static void
 loop_body(void *arg)
 {
     struct host *host = arg;
     struct sco_error err = { .text = "" };
 
     if (make_all(host, &err) == SCO_OK) {
-        sco_log(SCO_EVENT_LISTENING, "Using worker: %s", host->kind->name);
+        log_kind(host);
         if (host->runner == NULL) {
             sco_deployment_start(host->deployment);
         }

@@ -23,11 +23,8 @@ sco_child_ignore_dumps(void)
     }
 }
 
-/* Asks to be ended with the parent. Whether it had gone before it could be
- * asked, the socket tells: only the host has its other end. (The parent's
- * number does not: the host may be process 1.) */
-static enum sco_status
-tie_to_parent(int socket, struct sco_error *err)
+enum sco_status
+sco_child_tie(int socket, struct sco_error *err)
 {
     char byte;
 
@@ -131,7 +128,7 @@ sco_child_attach(int fd, struct sco_child **out, struct sco_error *err)
     if (status != SCO_OK) {
         goto fail;
     }
-    status = tie_to_parent(fd, err);
+    status = sco_child_tie(fd, err);
     if (status != SCO_OK) {
         goto fail;
     }

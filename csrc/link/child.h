@@ -54,6 +54,14 @@ SCO_NODISCARD
 enum sco_status sco_child_attach(int fd, struct sco_child **out,
                                  struct sco_error *err);
 
+/* Asks the kernel to end this process with its parent. Whether that had gone
+ * before it could be asked, the socket tells, if the parent alone has its
+ * other end. (The parent's number does not: the host may be process 1.)
+ *
+ * Errors: SCO_CLOSED when the parent is gone, SCO_INTERNAL. */
+SCO_NODISCARD
+enum sco_status sco_child_tie(int socket, struct sco_error *err);
+
 struct sco_lane;
 
 /* Joins a lane of this very process, for a worker that is a thread of the

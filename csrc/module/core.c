@@ -2,8 +2,10 @@
 
 #include "base/clock.h"
 #include "http/http.h"
+#include "link/child.h"
 #include "pybridge/call_object.h"
 #include "pybridge/current.h"
+#include "pybridge/errors.h"
 #include "pybridge/probe.h"
 
 static struct sco_core_state *
@@ -93,6 +95,24 @@ core_probe(PyObject *module, PyObject *args)
 }
 
 static PyObject *
+core_tie(PyObject *module, PyObject *args)
+{
+    struct sco_error err = { .text = "" };
+    enum sco_status status;
+    int fd;
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "i:tie", &fd)) {
+        return NULL;
+    }
+    status = sco_child_tie(fd, &err);
+    if (status != SCO_OK) {
+        return sco_raise(status, &err);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
 core_version(PyObject *module, PyObject *args)
 {
     (void)module;
@@ -151,6 +171,10 @@ static PyMethodDef core_methods[] = {
     { "probe", core_probe, METH_VARARGS,
       "probe(boot, /)\n--\n\n"
       "Loads the script in two isolated interpreters; a report in JSON." },
+    { "tie", core_tie, METH_VARARGS,
+      "tie(fd, /)\n--\n\n"
+      "Has this process end with its parent, which has the socket's other "
+      "end." },
     { "version", core_version, METH_NOARGS,
       "version()\n--\n\n"
       "What this is, and how strict its HTTP library is." },

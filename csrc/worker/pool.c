@@ -55,7 +55,14 @@ log_end(const struct sco_worker *worker, const struct sco_worker_end *end)
 {
     int pid = (int)worker->pid;
 
-    if (end->signal == SIGKILL && !worker->killed) {
+    if (pid == 0) {
+        return; /* it was not forked; why, was said */
+    }
+    if (end->with_parent) {
+        sco_log(SCO_EVENT_WORKER_EXITED,
+                "Worker (pid:%d) ended with the process it was forked from",
+                pid);
+    } else if (end->signal == SIGKILL && !worker->killed) {
         sco_log(SCO_EVENT_WORKER_EXITED,
                 "Worker (pid:%d) was sent SIGKILL! Perhaps out of memory?",
                 pid);
@@ -108,11 +115,15 @@ pool_return(void *arg, struct sco_worker *worker, struct sco_request *req)
 }
 
 static void
-judge_end(struct sco_pool *pool, const struct sco_worker *worker)
+judge_end(struct sco_pool *pool, const struct sco_worker *worker,
+          const struct sco_worker_end *end)
 {
     uint64_t lived_ns =
         sco_loop_now_ns(pool->kind.setup->loop) - worker->begun_ns;
 
+    if (end->with_parent) {
+        return; /* the zygote paces the next ones */
+    }
     if (worker->was_ready &&
         sco_respawn_was_useful(lived_ns, worker->served)) {
         pool->failures = 0;
@@ -159,7 +170,7 @@ tell_gone(struct sco_pool *pool, const struct sco_worker *worker,
 {
     bool asked = worker->asked_to_leave;
 
-    if (asked || boot_failed) {
+    if ((asked || boot_failed) && worker->pid != 0) {
         sco_log(SCO_EVENT_WORKER_EXITING, "Worker exiting (pid: %d)",
                 (int)worker->pid);
     }
@@ -186,7 +197,7 @@ pool_gone(void *arg, struct sco_worker *worker,
     pool->guests -= worker->is_guest;
     tell_gone(pool, worker, end, boot_failed);
     if (is_regular) {
-        judge_end(pool, worker);
+        judge_end(pool, worker, end);
     }
     replace_gone(pool, worker, end);
     sco_worker_destroy(worker);

@@ -8,11 +8,16 @@
  * worker asks the kernel to be killed with the host (link/child.c). Ending
  * it waits for nothing: SIGKILL goes to its process group, so that what the
  * script started goes with it.
+ *
+ * With preloading it is forked by another process (worker/zygote.h), which
+ * alone can wait for it. So that one says how it ended, and clears its process
+ * group away; the pid is not known before it says so either.
  */
 #define _GNU_SOURCE
 #include "worker/gpus.h"
 #include "worker/spawn.h"
 #include "worker/worker.h"
+#include "worker/zygote.h"
 
 #include "base/log.h"
 #include "link/child.h"
@@ -28,6 +33,7 @@
 struct process_worker {
     struct sco_worker base;
     struct sco_watch watch; /* the pidfd; fd 0 before the spawn */
+    struct sco_fork fork;   /* in use when it was forked */
     int socket;             /* the host's end; kept open as a sign of life */
     bool ended;             /* its number may be another process's now */
     const char *gpu;        /* that it sees; NULL: as the host does */
@@ -35,34 +41,38 @@ struct process_worker {
 };
 
 static void
-process_interrupt(struct sco_worker *worker)
+send_signal(struct sco_worker *worker, int number)
 {
     const struct process_worker *process =
         (const struct process_worker *)worker;
 
-    if (!process->ended) {
-        kill(worker->pid, SCO_INTERRUPT_SIGNAL);
+    if (worker->setup->zygote != NULL) {
+        sco_fork_signal(&process->fork, number);
+    } else if (!process->ended) {
+        kill(worker->pid, number);
     }
+}
+
+static void
+process_interrupt(struct sco_worker *worker)
+{
+    send_signal(worker, SCO_INTERRUPT_SIGNAL);
 }
 
 static void
 process_dump(struct sco_worker *worker)
 {
-    const struct process_worker *process =
-        (const struct process_worker *)worker;
-
-    if (!process->ended) {
-        kill(worker->pid, SCO_DUMP_SIGNAL);
-    }
+    send_signal(worker, SCO_DUMP_SIGNAL);
 }
 
 static void
 process_kill(struct sco_worker *worker)
 {
-    const struct process_worker *process =
-        (const struct process_worker *)worker;
+    struct process_worker *process = (struct process_worker *)worker;
 
-    if (!process->ended) {
+    if (worker->setup->zygote != NULL) {
+        sco_fork_kill(&process->fork);
+    } else if (!process->ended) {
         kill(-worker->pid, SIGKILL);
         kill(worker->pid, SIGKILL);
     }
@@ -73,24 +83,17 @@ on_end(void *arg, uint32_t events)
 {
     struct process_worker *process = arg;
     struct sco_worker_end end = { 0 };
-    id_t pid = (id_t)process->base.pid;
-    siginfo_t info = { 0 };
+    pid_t pid = process->base.pid;
 
     (void)events;
-    if (waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
-        info.si_pid == 0) {
+    if (!sco_spawn_has_ended(pid, &end.exit_code, &end.signal)) {
         return;
-    }
-    if (info.si_code == CLD_EXITED) {
-        end.exit_code = info.si_status;
-    } else {
-        end.signal = info.si_status;
     }
     /* What the script left running must not hold its ports and files. The
      * process is waited for after that: until then its number is its own. */
     process_kill(&process->base);
     process->ended = true;
-    (void)waitid(P_PID, pid, &info, WEXITED | WNOHANG);
+    (void)waitpid(pid, NULL, WNOHANG);
     sco_loop_remove(process->base.setup->loop, &process->watch);
     sco_worker_gone(&process->base, &end);
 }
@@ -110,40 +113,103 @@ has_gpu(const struct process_worker *process)
     return process->gpu != NULL && process->gpu[0] != '\0';
 }
 
-static enum sco_status
-process_start(struct sco_worker *worker, struct sco_error *err)
+static void
+log_booting(const struct process_worker *process)
 {
-    struct process_worker *process = (struct process_worker *)worker;
-    const struct sco_worker_setup *setup = worker->setup;
-    enum sco_status status;
-    int pair[2];
+    sco_log(SCO_EVENT_WORKER_BOOTING, "Booting worker with pid: %d%s%s",
+            (int)process->base.pid, has_gpu(process) ? " on GPU " : "",
+            has_gpu(process) ? process->gpu : "");
+}
 
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
-        return sco_fail(err, SCO_INTERNAL, "socketpair: %s", strerror(errno));
+/* ---- forked --------------------------------------------------------- */
+
+static void
+on_forked(void *arg, pid_t pid)
+{
+    struct process_worker *process = arg;
+
+    process->base.pid = pid;
+    log_booting(process);
+}
+
+static void
+on_fork_ended(void *arg, pid_t pid, const struct sco_worker_end *end)
+{
+    struct process_worker *process = arg;
+
+    process->base.pid = pid;
+    process->ended = true;
+    sco_worker_gone(&process->base, end);
+}
+
+static enum sco_status
+start_forked(struct process_worker *process, int socket, struct sco_error *err)
+{
+    struct sco_worker *worker = &process->base;
+    enum sco_status status;
+
+    process->fork.arg = process;
+    process->fork.on_forked = on_forked;
+    process->fork.on_ended = on_fork_ended;
+    /* What the boot text would tell has been read where it is forked. */
+    status = sco_lane_hello(worker->lane, process->socket, SCO_SLICE(""), err);
+    if (status == SCO_OK) {
+        status = sco_zygote_fork(worker->setup->zygote, &process->fork, socket,
+                                  err);
     }
-    process->socket = pair[0];
-    status = sco_lane_hello(worker->lane, process->socket, setup->boot, err);
+    if (status != SCO_OK) {
+        close(socket);
+    }
+    return status;
+}
+
+/* ---- spawned -------------------------------------------------------- */
+
+static enum sco_status
+start_spawned(struct process_worker *process, int socket,
+              struct sco_error *err)
+{
+    struct sco_worker *worker = &process->base;
+    const struct sco_worker_setup *setup = worker->setup;
+    enum sco_status status =
+        sco_lane_hello(worker->lane, process->socket, setup->boot, err);
+
     if (status == SCO_OK) {
         if (setup->gpus != NULL) {
             process->gpu = sco_gpus_take(setup->gpus, &process->place);
         }
-        status = sco_spawn_worker(setup->python, pair[1], setup->threads_each,
+        status = sco_spawn_worker(setup->python, socket, setup->threads_each,
                                   process->gpu, &worker->pid,
                                   &process->watch.fd, err);
     }
-    close(pair[1]);
+    close(socket);
     if (status != SCO_OK) {
         return status;
     }
-    sco_log(SCO_EVENT_WORKER_BOOTING, "Booting worker with pid: %d%s%s",
-            (int)worker->pid, has_gpu(process) ? " on GPU " : "",
-            has_gpu(process) ? process->gpu : "");
+    log_booting(process);
     status = watch_process(process, err);
     if (status != SCO_OK) {
         kill(worker->pid, SIGKILL);
         waitpid(worker->pid, NULL, 0);
     }
     return status;
+}
+
+/* ---- either --------------------------------------------------------- */
+
+static enum sco_status
+process_start(struct sco_worker *worker, struct sco_error *err)
+{
+    struct process_worker *process = (struct process_worker *)worker;
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+        return sco_fail(err, SCO_INTERNAL, "socketpair: %s", strerror(errno));
+    }
+    process->socket = pair[0];
+    return worker->setup->zygote != NULL
+               ? start_forked(process, pair[1], err)
+               : start_spawned(process, pair[1], err);
 }
 
 static void
@@ -154,6 +220,7 @@ process_finish(struct sco_worker *worker)
     if (process->gpu != NULL) {
         sco_gpus_give(worker->setup->gpus, process->place);
     }
+    sco_fork_finish(&process->fork);
     if (process->watch.fd > 0) {
         sco_loop_remove(worker->setup->loop, &process->watch);
         close(process->watch.fd);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -118,12 +119,13 @@ set_descriptors(posix_spawn_file_actions_t *actions, int socket)
 }
 
 static int
-spawn(const char *python, int socket, char **variables, pid_t *pid_out)
+spawn(const char *python, const char *module, int socket, char **variables,
+      pid_t *pid_out)
 {
     char *const arguments[] = {
         (char *)(uintptr_t)python,
         (char *)(uintptr_t) "-m",
-        (char *)(uintptr_t) "scorehost.worker",
+        (char *)(uintptr_t)module,
         (char *)(uintptr_t) "3",
         NULL,
     };
@@ -150,8 +152,9 @@ spawn(const char *python, int socket, char **variables, pid_t *pid_out)
 }
 
 enum sco_status
-sco_spawn_worker(const char *python, int socket, unsigned threads_each,
-                 const char *gpu, pid_t *pid_out, int *pidfd_out,
+sco_spawn_module(const char *python, const char *module, int socket,
+                 unsigned threads_each, const char *gpu, pid_t *pid_out,
+                 int *pidfd_out,
                  struct sco_error *err)
 {
     char made[THREAD_VARIABLES + 1][VARIABLE_BYTES];
@@ -163,7 +166,7 @@ sco_spawn_worker(const char *python, int socket, unsigned threads_each,
     if (variables == NULL) {
         return sco_fail(err, SCO_NOMEM, "a worker's environment");
     }
-    failed = spawn(python, socket, variables, &pid);
+    failed = spawn(python, module, socket, variables, &pid);
     free(variables);
     if (failed) {
         return sco_fail(err, SCO_INTERNAL, "cannot start %s: %s", python,
@@ -178,6 +181,29 @@ sco_spawn_worker(const char *python, int socket, unsigned threads_each,
     *pid_out = pid;
     *pidfd_out = pidfd;
     return SCO_OK;
+}
+
+enum sco_status
+sco_spawn_worker(const char *python, int socket, unsigned threads_each,
+                 const char *gpu, pid_t *pid_out, int *pidfd_out,
+                 struct sco_error *err)
+{
+    return sco_spawn_module(python, "scorehost.worker", socket, threads_each,
+                            gpu, pid_out, pidfd_out, err);
+}
+
+bool
+sco_spawn_has_ended(pid_t pid, int *exit_code_out, int *signal_out)
+{
+    siginfo_t info = { 0 };
+
+    if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+        info.si_pid == 0) {
+        return false;
+    }
+    *exit_code_out = info.si_code == CLD_EXITED ? info.si_status : 0;
+    *signal_out = info.si_code == CLD_EXITED ? 0 : info.si_status;
+    return true;
 }
 
 /* CPUs by the cgroup's quota (version 2), or 0 where there is none. */

@@ -24,6 +24,8 @@ sco_worker_tell_end(const struct sco_worker_end *end, char *text,
 {
     if (end->lost) {
         snprintf(text, text_bytes, "is stuck and was left behind");
+    } else if (end->with_parent) {
+        snprintf(text, text_bytes, "ended with the one it was forked from");
     } else if (end->signal != 0) {
         snprintf(text, text_bytes, "was killed by %s",
                  sco_signal_name(end->signal));

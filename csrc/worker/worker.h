@@ -38,6 +38,7 @@ struct sco_gpus;
 struct sco_remote;
 struct sco_runner;
 struct sco_worker;
+struct sco_zygote;
 
 enum sco_worker_state {
     SCO_WORKER_STARTING,
@@ -55,6 +56,7 @@ struct sco_worker_end {
     int signal;
     bool lost; /* inside the host, and stuck: its thread is left behind */
     const char *reason; /* a remote one was lost, and how; else NULL */
+    bool with_parent;   /* of that it was forked from; nobody knows its code */
 };
 
 /* What several workers have together. */
@@ -63,13 +65,12 @@ struct sco_worker_tally {
     size_t held;  /* requests */
 };
 
-/* To whom a worker reports; the pool. Every member is required, but tally and
- * on_unfit. */
+/* To whom a worker reports: the pool. tally and on_unfit are optional. */
 struct sco_worker_boss {
     void *arg;
     struct sco_worker_tally *tally; /* kept up by its workers; or NULL */
 
-    /* init() is done. `documents` is a field block; it holds meanwhile. */
+    /* init() is done. `documents` is a field block that holds in the call. */
     void (*on_ready)(void *arg, struct sco_worker *worker,
                      struct sco_slice documents);
 
@@ -91,13 +92,14 @@ struct sco_worker_boss {
                     const struct sco_worker_end *end);
 };
 
-/* What workers are started with; constant, and it must outlive them. */
+/* What all workers of a deployment start with; constant, and outlives them. */
 struct sco_worker_setup {
     struct sco_loop *loop;
     struct sco_arena *arena;
     struct sco_slice boot;           /* JSON, for the worker's Python side */
     const char *python;              /* kind process: the executable */
     unsigned threads_each;           /* ... OMP_NUM_THREADS and kin */
+    struct sco_zygote *zygote;       /* ... what they fork from, or NULL */
     const struct sco_runner *runner; /* kinds thread and interpreter */
     struct sco_seat *seat; /* kind thread with one worker: the main thread */
     struct sco_remote *remote; /* kind remote: where workers come to */
@@ -121,7 +123,7 @@ struct sco_worker {
     uint64_t overdue_ticket; /* answered as timed out; 0: none */
     uint64_t begun_ns;       /* when it was started */
     enum sco_worker_state state;
-    pid_t pid; /* the process that runs the script */
+    pid_t pid; /* the process that runs the script; 0: not yet */
     unsigned served;
     bool rung; /* calls were sent since the last sco_worker_flush() */
     bool killed;

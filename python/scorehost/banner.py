@@ -104,6 +104,4 @@ def ignored(environ: Mapping[str, str]) -> list[str]:
     if found:
         verb = "is" if len(found) == 1 else "are"
         lines.append(f"{' and '.join(found)} {verb} ignored: gunicorn is not used.")
-    if environ.get("WORKER_PRELOAD", "").lower() == "true":
-        lines.append("WORKER_PRELOAD has no effect yet: each worker loads the script itself.")
     return lines

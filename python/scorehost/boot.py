@@ -208,22 +208,27 @@ def log_model_dir(directory: str) -> None:
         _log().info("%s", line)
 
 
-def run_init(init: Callable[[], object], model_dir: str) -> None:
-    """Calls the script's init(); SystemExit(3) after logging what it raised."""
+def _run_users(function: Callable[[], object], name: str, model_dir: str) -> None:
+    """Calls a function of the script's; SystemExit(3) after logging what it raised."""
     from scorehost.errors import UserScriptException
 
-    log = logging.getLogger("azmlinfsrv.user_script")
-    log.info("Invoking user's init function")
+    logging.getLogger("azmlinfsrv.user_script").info("Invoking user's %s function", name)
     try:
         try:
-            init()
+            function()
         except BaseException as error:
             raise UserScriptException(error) from error
     except UserScriptException:
-        _log().error("User's init function failed")
+        _log().error("User's %s function failed", name)
         _log().error("Encountered Exception %s", _traceback())
         log_model_dir(model_dir)
         raise _fail() from None
+
+
+def run_init(init: Callable[[], object], model_dir: str) -> None:
+    """Calls the script's init(); SystemExit(3) after logging what it raised."""
+    _run_users(init, "init", model_dir)
+    log = logging.getLogger("azmlinfsrv.user_script")
     log.info("Users's init has completed successfully")
 
 
@@ -252,16 +257,32 @@ def prepare(boot: Mapping[str, object], alone: bool = True) -> Settings:
     return conf
 
 
-def bring_up(conf: Settings, copy: int = 0) -> Scoring:
-    """Loads and starts the script, and says that it is ready."""
+def load(conf: Settings, copy: int = 0) -> Scoring:
+    """Loads and starts the script: what can be done once for many forked workers."""
     announce(conf)
     scoring = load_script(conf, copy)
     run_init(scoring.init, conf.model_dir)
     warn_of_old_names(os.environ)
     scoring.prepare_swaggers()
     _log().info("Scoring timeout is set to %d", conf.scoring_timeout_ms)
+    return scoring
+
+
+def be_ready(scoring: Scoring) -> None:
+    """Does what each worker does for itself, and says that it is ready.
+
+    SystemExit(3) when the script's after_fork() raised, with that in the log.
+    """
+    if scoring.after_fork is not None:
+        _run_users(scoring.after_fork, "after_fork", "")
     _log().info("Worker with pid %d ready for serving traffic", os.getpid())
     logs.flush()
+
+
+def bring_up(conf: Settings, copy: int = 0) -> Scoring:
+    """Loads and starts the script, and says that it is ready."""
+    scoring = load(conf, copy)
+    be_ready(scoring)
     return scoring
 
 
@@ -280,11 +301,12 @@ def _take_arguments(boot: Mapping[str, object]) -> None:
         sys.argv[:] = map(str, argv)
 
 
-def start(boot: Mapping[str, object], worker: bool) -> Scoring:
+def start(boot: Mapping[str, object], worker: bool, preload: bool = False) -> Scoring:
     """Brings a worker up to the point where it can score.
 
     `boot` is the second argument of `_core.serve`; `worker` is False in the
-    host's own process, whose arguments are right already. SystemExit(3) when
+    host's own process, whose arguments are right already. With `preload` the
+    script is only loaded: the workers are forked later. SystemExit(3) when
     this worker cannot serve, with its reasons in the log.
     """
     from scorehost import stacks
@@ -292,7 +314,8 @@ def start(boot: Mapping[str, object], worker: bool) -> Scoring:
     if worker:
         _take_arguments(boot)
     stacks.show(all_threads=worker)
-    return _or_give_up(lambda: bring_up(prepare(boot)))
+    finish = load if preload else bring_up
+    return _or_give_up(lambda: finish(prepare(boot)))
 
 
 # Kind thread

@@ -53,6 +53,7 @@ class Script:
     def __init__(self, entry: ModuleType, scoring: ModuleType) -> None:
         self.init = entry.init
         self.run = scoring.run
+        self.after_fork = getattr(entry, "after_fork", getattr(scoring, "after_fork", None))
         self.parameters = parameters_of(self.run)
         names = [name for name in self.parameters if name != _HEADERS]
         if not self.parameters:
@@ -251,6 +252,7 @@ class Scoring:
         self.swaggers: dict[str, bytes] = {}
         self.init = _synchronous(script.init)
         self.run = _synchronous(script.run)
+        self.after_fork = _synchronous(script.after_fork) if script.after_fork else None
         self.encode = outputs.encode
         self._decorated = script.run
         self._settings = settings

@@ -574,13 +574,27 @@ _WORKERS = (
                "header x-ms-run-function-failed":
                "x-ms-run-function-failed: True"}))),
     Difference(
-        "preload", "WORKER_PRELOAD", "one load before the fork",
-        "a warning; each worker loads", "workers are spawned, not forked",
-        (Here(("preload/@start",), {"stdout": _ANY},
-              {"stdout": ".*WORKER_PRELOAD has no effect yet.*"}),
-         Here(("preload-raises/@start",), {"stdout": _ANY, "stderr": ""},
-              {"stdout": ".*WORKER_PRELOAD has no effect yet.*",
-               "stderr": ".*Worker failed to boot.*"}))),
+        "preload", "WORKER_PRELOAD",
+        "the host loads the script; SIGHUP does not load it again; workers "
+        "end as they are",
+        "a process of its own loads it, and says what is shared and what a "
+        "fork loses; SIGHUP loads it anew, and a broken script changes "
+        "nothing; each worker calls `after_fork()`",
+        "a host with threads cannot be forked, and should not die with a "
+        "script",
+        (Here(("preload/@start",),
+              {"stdout": r".*\[<host>\] azmlinfsrv - Worker with pid <host> "
+                         "ready.*"},
+              {"stdout": r".*\[<worker>\] azmlinfsrv - Loaded in .*: [\d.]+ MB "
+                         r"private, [\d.]+ MB shared with.*ready.*"},
+              always=False),
+         Here(("preload-raises/@start",),
+              {"stdout": r".*\[<host>\] azmlinfsrv - User's init.*",
+               "stderr": ""},
+              {"stdout": r".*\[<worker>\] azmlinfsrv - User's init.*",
+               "stderr": ".*Worker failed to boot.*"}, always=False),
+         Lines("stderr", ours=_TIME + r"gunicorn\.error - preload[^\n]*",
+               cases=("preload*/@start",)))),
     Difference(
         "gunicorn-settings", "GUNICORN_CMD_ARGS, gunicorn.conf.py", "obeyed",
         "a warning", "there is no gunicorn",

@@ -197,11 +197,10 @@ def test_the_verdict_on_telemetry(host: Make, key: str, lines: list[str]) -> Non
 
 
 def test_what_is_ignored_is_said(host: Make) -> None:
-    server = host("echo.py", env={"GUNICORN_CMD_ARGS": "--threads 4", "WORKER_PRELOAD": "true"},
+    server = host("echo.py", env={"GUNICORN_CMD_ARGS": "--threads 4"},
                   files={"gunicorn.conf.py": "threads = 4"})
     warned = [line.text for line in server.lines() if line.level == "W"]
     assert any("GUNICORN_CMD_ARGS" in text and "gunicorn.conf.py" in text for text in warned)
-    assert any("WORKER_PRELOAD" in text for text in warned)
 
 
 def test_the_environment_of_the_script(host: Make) -> None:

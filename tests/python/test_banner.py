@@ -209,11 +209,10 @@ def test_gunicorns_settings_are_ignored_with_one_warning(command: Command) -> No
     ]
 
 
-def test_preload_is_accepted_with_one_warning(command: Command) -> None:
+def test_preload_is_told_to_the_host(command: Command) -> None:
     done = command("--entry_script", "s.py", WORKER_PRELOAD="True")
-    assert done.logged("W") == [
-        "WORKER_PRELOAD has no effect yet: each worker loads the script itself."
-    ]
+    assert done.logged("W") == []
+    assert done.config["worker_preload"] is True
     assert done.code == 7
 
 

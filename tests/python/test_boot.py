@@ -256,6 +256,26 @@ def test_the_model_directory_is_missed_by_those_who_want_it(
     assert (text in worker.start().lines) is warned
 
 
+def test_after_fork_comes_last(worker: Worker) -> None:
+    """With and without preloading: a script must not have to know."""
+    worker.write("score.py", SCRIPT + "async def after_fork():\n    print('mine')\n")
+    lines = worker.start().lines
+    begin = lines.index("I azmlinfsrv - Scoring timeout is set to 3600000")
+    assert lines[begin + 1 : begin + 3] == [
+        "I azmlinfsrv.user_script - Invoking user's after_fork function",
+        "I azmlinfsrv.print - mine",
+    ]
+    assert worker.code == 5
+
+
+def test_after_fork_that_raises(worker: Worker) -> None:
+    worker.write("score.py", SCRIPT + "def after_fork():\n    raise ValueError('no session')\n")
+    worker.start()
+    assert worker.code == 3
+    assert "E azmlinfsrv - User's after_fork function failed" in worker.lines
+    assert "ValueError: no session" in worker.lines
+
+
 def test_features_that_are_gone(worker: Worker) -> None:
     worker.environ["AML_DBG_MODEL_INFO"] = "1"
     assert (

@@ -49,7 +49,7 @@ def test_nothing_else_is_public() -> None:
     public = {name for name in vars(_core) if not name.startswith("_")}
     assert public == {
         "Call", "Link", "attach", "cancelled", "connect", "curve_keypair", "probe", "serve",
-        "time_left", "version",
+        "tie", "time_left", "version",
     }
 
 

@@ -179,6 +179,31 @@ test_a_crash_at_the_start_is_no_failed_boot(void **state)
     assert_int_equal(fake_crew.count, 2);
 }
 
+/* ---- forked workers ------------------------------------------------- */
+
+static void
+test_an_end_with_the_parent_is_nobodys_failure(void **state)
+{
+    (void)state;
+    sco_pool_resize(pool, 3);
+    for (size_t i = 0; i < 3; i++) {
+        one_pool_member(i)->end.with_parent = true;
+        one_pool_end(i, 0, SIGKILL);
+    }
+    assert_int_equal(pool->failures, 0);
+    assert_int_equal(pool->count, 3); /* at once: others pace the forks */
+}
+
+static void
+test_one_that_was_never_forked_is_a_failure_all_the_same(void **state)
+{
+    (void)state;
+    sco_pool_resize(pool, 1);
+    one_pool_member(0)->base.pid = 0;
+    one_pool_end(0, 1, 0);
+    assert_int_equal(pool->failures, 1);
+}
+
 /* ---- choosing ------------------------------------------------------- */
 
 static void
@@ -276,6 +301,8 @@ main(void)
         WITH_POOL(test_a_script_that_cannot_be_loaded_is_told),
         WITH_POOL(test_once_one_was_ready_exit_code_3_is_like_any_other),
         WITH_POOL(test_a_crash_at_the_start_is_no_failed_boot),
+        WITH_POOL(test_an_end_with_the_parent_is_nobodys_failure),
+        WITH_POOL(test_one_that_was_never_forked_is_a_failure_all_the_same),
         WITH_POOL(test_the_one_that_holds_least_is_chosen),
         WITH_POOL(test_a_stopped_pool_is_empty_when_the_last_has_gone),
         WITH_POOL(test_a_pool_without_workers_is_empty_at_once),

@@ -385,12 +385,12 @@ test_a_cancelled_request_is_seen_to_be(void **state)
     sco_worker_flush(place.worker);
     assert_int_equal(take_next(worker, &script), SCO_CHILD_CALL);
     req->on_answer = NULL;
-    sco_worker_cancel(place.worker, req);
+    sco_worker_cancel(place.worker, req, SCO_CANCEL_GONE);
     while (!sink->ops->cancelled(sink)) {
         sched_yield();
         assert_true(++tries < TRIES);
     }
-    assert_false(sink->ops->timed_out(sink));
+    assert_int_equal(sink->ops->stop(sink), SCO_STOP_NOT);
     reply(worker, "for nobody");
     assert_int_equal(sco_zmq_worker_destroy(worker), SCO_WORKER_ENDED);
     assert_true(turner_until(&place.turner, is_gone, NULL));
