@@ -69,6 +69,7 @@ struct host {
     struct sco_timer patience;
     struct sco_post loaded;
     bool load_failed;
+    bool has_loaded; /* the loop's: main is not in the script any more */
     bool draining, stopping, killed;
     bool replaced; /* another host goes on */
     int exit_code;
@@ -401,6 +402,7 @@ on_loaded(void *arg)
 {
     struct host *host = arg;
 
+    host->has_loaded = true;
     if (host->load_failed) {
         on_boot_failed(host);
     } else {
@@ -495,7 +497,8 @@ loop_body(void *arg)
     if (host->deployment != NULL) {
         sco_lines_finish(&host->visits.lines);
     }
-    if (sco_thread_left_behind() > 0) {
+    if (sco_thread_left_behind() > 0 ||
+        (host->runner != NULL && !host->has_loaded)) {
         end_as_it_is(host);
     }
     sco_cors_destroy(host->visits.cors);

@@ -17,6 +17,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+#: How long threads of a script in the host may take to end when the host has.
+_PATIENCE_S = 2.0
+
 
 def to_json(value: object) -> str:
     """Writes a value that has JSON's types; json itself costs too much here."""
@@ -116,7 +119,20 @@ def _serve(given: Mapping[str, object], path: str, file: Mapping[str, object]) -
 
     from scorehost import _core
 
-    return _core.serve(to_json(told), to_json(boot))
+    code = _core.serve(to_json(told), to_json(boot))
+    if choice.kind == "thread":
+        _end_without_threads(code)
+    return code
+
+
+def _end_without_threads(code: int) -> None:
+    """Ends here if the script left a thread that does not end: Python would wait for ever."""
+    from scorehost import isolation
+
+    if not isolation.wait_for_threads(_PATIENCE_S):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def run(argv: list[str]) -> int:

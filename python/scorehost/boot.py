@@ -375,12 +375,15 @@ def start_isolated(boot: Mapping[str, object]) -> Scoring:
     its code is 4 when the script needs what such an interpreter refuses and
     nobody has asked for one (`boot` has "auto").
     """
+    import atexit
     import gc
 
     from scorehost import isolation
 
     _take_arguments(boot)
     isolation.record()
+    # Called last: what the script has registered may ask which thread this is.
+    atexit.register(isolation.forget_this_thread)
     conf = _or_give_up(lambda: prepare(boot, alone=False))
     try:
         scoring = _or_give_up(lambda: bring_up(conf))
@@ -396,9 +399,10 @@ def start_isolated(boot: Mapping[str, object]) -> Scoring:
             f"{isolation.sentence(found)}: use --worker_kind process, or auto"
         ) from None
     scoring.refusals = isolation.refusals
-    # What is there now stays; no collection need look at it again.
+    # What is there now stays; no collection need look at it again but the last.
     gc.collect()
     gc.freeze()
+    atexit.register(gc.unfreeze)
     return scoring
 
 

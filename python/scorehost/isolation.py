@@ -11,6 +11,7 @@ import json
 import logging
 import sys
 import threading
+import time
 from importlib import import_module
 from importlib.machinery import BuiltinImporter, ExtensionFileLoader
 from typing import Any
@@ -147,12 +148,13 @@ def unfit(script_path: str, found: Sequence[Refusal]) -> reply.Reply:
     return reply.message(503, f"{text}. Please try again.", flags, [("Retry-After", "1")])
 
 
-def wait_for_threads() -> None:
-    """Waits for the script's threads, as the end of a process does.
+def wait_for_threads(patience_s: float | None = None) -> bool:
+    """Waits for the script's threads, as the end of a process does; whether they have ended.
 
     Before the interpreter is ended: Pythons up to 3.13 abort when a thread is
-    left then. For ever, if one of them does not end.
+    left then. For ever, if one of them does not end and no patience is given.
     """
+    end = None if patience_s is None else time.monotonic() + patience_s
     # What concurrent.futures has registered ends its pools.
     calls: list[Callable[[], object]] = getattr(threading, "_threading_atexits", [])
     while calls:
@@ -161,9 +163,18 @@ def wait_for_threads() -> None:
     ours = (threading.get_ident(), threading.main_thread().ident)
     for thread in threading.enumerate():
         if thread.ident not in ours and not thread.daemon:
-            thread.join()
-    # What stands for this thread, which threading did not start, complains in
-    # early 3.13s when it goes after the module.
+            thread.join(None if end is None else max(0.0, end - time.monotonic()))
+            if thread.is_alive():
+                return False
+    forget_this_thread()
+    return True
+
+
+def forget_this_thread() -> None:
+    """Lets go of what stands in threading for a thread that it did not start.
+
+    In early 3.13s that complains when it goes after the module.
+    """
     getattr(threading, "_thread_local_info", threading.local()).__dict__.clear()
 
 

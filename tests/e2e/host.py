@@ -205,13 +205,6 @@ class Host:
         until("serving", lambda: self.ask("GET", "/").status == 200)
         return self
 
-    def wait_all_ready(self, workers: int) -> Host:
-        """Wait until each of so many workers is ready.
-
-        Threads may share one script: then one of them says so for all.
-        """
-        return self.wait_ready(1 if self.kind == "thread" else workers)
-
     def times_ready(self) -> int:
         """How often a worker has said that it is ready."""
         return self.stdout.count(READY)

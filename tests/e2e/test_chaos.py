@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 
 import pytest
 
@@ -22,12 +23,15 @@ WORKERS = 3
 #: Memory that may be more afterwards: that of Python's heap where the script is in the host.
 MORE_KB = {"process": 8_000, "thread": 60_000, "interpreter": 60_000}
 
+#: What Python keeps of each interpreter that has ended; nearly nothing from 3.14 on.
+KEPT_KB = 8_000 if sys.version_info < (3, 14) else 1_000
+
 
 @pytest.mark.timeout(SECONDS + 200)
 def test_every_request_gets_its_own_answer_whatever_happens(host: Make) -> None:
     server = host("storm.py", "--worker_count", str(WORKERS), env={
         "SCORING_TIMEOUT_MS": str(chaos.LIMIT_MS), "BODY_TIMEOUT_MS": "3000",
-        "HEAD_TIMEOUT_MS": "3000"}, life_s=SECONDS + 180).wait_all_ready(WORKERS)
+        "HEAD_TIMEOUT_MS": "3000"}, life_s=SECONDS + 180).wait_ready(WORKERS)
     seed = chaos.seed_of(os.environ.get("CHAOS_SEED"))
     is_alone = server.pid == server.process.pid
     print(f"seed {seed}, kind {server.kind}, {'no ' if is_alone else ''}supervisor")
@@ -80,7 +84,10 @@ def is_as_before(server: Host, before: Footprint) -> None:
         len(server.descriptors()) <= before.descriptors
         and server.threads() <= before.threads))
     if "ASAN_OPTIONS" not in server.env:  # it keeps what is freed, for a while
-        assert server.memory_kb() - before.memory_kb < MORE_KB[server.kind]
+        more = MORE_KB[server.kind]
+        if server.kind == "interpreter":
+            more += KEPT_KB * server.stderr.count("worker-lost")
+        assert server.memory_kb() - before.memory_kb < more
     assert not chaos.zombies(server.pid, children)
 
 

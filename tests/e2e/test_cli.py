@@ -11,6 +11,7 @@ import pytest
 
 from .conftest import Make
 from .host import Host, Port
+from .wire import until
 
 PROGRAM = [sys.executable, "-m", "scorehost.cli"]
 
@@ -42,6 +43,7 @@ def told_to_reload(server: Host, *arguments: str) -> None:
     server.wait_said("Handling signal: hup")
 
 
+@pytest.mark.kinds("process", "interpreter", why="threads load a script anew in a new host alone")
 @pytest.mark.parametrize("how", ["pid", "port"])
 def test_reload(host: Make, how: str) -> None:
     server = host("", "--entry_script", "score.py",
@@ -51,10 +53,10 @@ def test_reload(host: Make, how: str) -> None:
     pid, port = str(server.process.pid), str(server.port)
     told_to_reload(server, *([pid] if how == "pid" else ["--port", port]))
     server.wait_ready(2)
-    server.wait_said("ready for serving traffic", "stdout", 2)
-    assert server.post("0").json == 2
+    until("the new script", lambda: server.post("0").json == 2)
 
 
+@pytest.mark.kinds("process", why="the others have no process")
 def test_a_worker_is_not_reloaded(host: Make) -> None:
     server = host("echo.py")
     (worker,) = server.workers()
@@ -72,6 +74,7 @@ def test_a_port_that_nobody_serves(tmp_path: Path) -> None:
     assert done.stderr == f"Error: nothing listens on port {port.number}\n"
 
 
+@pytest.mark.kinds("process", "thread", why="its script needs NumPy")
 def test_check_and_the_server_agree(host: Make) -> None:
     """What is a good sample there is a good request here, byte for byte."""
     server = host("schema_numpy.py")

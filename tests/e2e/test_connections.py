@@ -469,7 +469,7 @@ def test_a_thousand_connections_leave_nothing_behind(server: Host) -> None:
 
 
 def test_four_idle_workers_use_no_processor_at_all(host: Make) -> None:
-    server = host("lab.py", "--worker_count", "4").wait_all_ready(4)
+    server = host("lab.py", "--worker_count", "4").wait_ready(4)
     everyone = [server.process.pid, server.pid, *server.workers()]
 
     def is_idle_for(seconds: float) -> bool:
@@ -483,7 +483,7 @@ def test_four_idle_workers_use_no_processor_at_all(host: Make) -> None:
 
 def test_nobody_asks_and_nothing_runs(host: Make) -> None:
     """No busy loop, neither idle nor with idle connections."""
-    server = host("lab.py", "--worker_count", "2").wait_all_ready(2)
+    server = host("lab.py", "--worker_count", "2").wait_ready(2)
     kept = [server.connect() for _ in range(20)]
     for connection in kept:
         connection.send(order("echo", value=1)).response()

@@ -13,6 +13,10 @@ from .conftest import Make
 from .host import Host
 from .wire import request, until
 
+loads_beside = pytest.mark.kinds(
+    "process", "interpreter", why="threads load a script anew in a new host alone")
+is_recycled = pytest.mark.kinds("process", why="what wears out in a host goes with the host")
+
 SCRIPT = """
 import os, time
 def init():
@@ -98,6 +102,7 @@ def serving(host: Make, text: str, *arguments: str) -> Host:
 # Reload
 
 
+@loads_beside
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_reload_under_load_is_seen_by_its_answers_alone(host: Make, count: int) -> None:
     server = serving(host, SCRIPT.format(answer="old"), "--worker_count", str(count))
@@ -112,9 +117,11 @@ def test_a_reload_under_load_is_seen_by_its_answers_alone(host: Make, count: int
         until("new answers", lambda: len(asked.answers) > seen + 50)
     assert set(asked.answers) == {"old", "new"}
     assert set(asked.answers[-20:]) == {"new"}
-    assert not set(server.wait_workers(count)) & set(old)
+    if server.kind == "process":
+        assert not set(server.wait_workers(count)) & set(old)
 
 
+@loads_beside
 def test_a_broken_script_changes_nothing_and_says_why(host: Make) -> None:
     server = serving(host, SCRIPT.format(answer="old"), "--worker_count", "2").wait_ready(2)
     before = server.workers()
@@ -127,7 +134,7 @@ def test_a_broken_script_changes_nothing_and_says_why(host: Make) -> None:
         until("more answers", lambda: len(asked.answers) > seen + 50)
     assert "SyntaxError" in server.stdout
     assert set(asked.answers) == {"old"}
-    assert server.wait_workers(2) == before
+    assert server.workers() == before
     assert server.ask("GET", "/").status == 200
     change(server, SCRIPT.format(answer="mended"))
     server.notify(signal.SIGHUP)
@@ -135,6 +142,7 @@ def test_a_broken_script_changes_nothing_and_says_why(host: Make) -> None:
     assert server.post("x").json == "mended"
 
 
+@loads_beside
 def test_a_second_reload_while_one_is_on_serves_the_newest(host: Make) -> None:
     server = serving(host, SCRIPT.format(answer=0), "--worker_count", "2").wait_ready(2)
     with load(server) as asked:
@@ -145,9 +153,11 @@ def test_a_second_reload_while_one_is_on_serves_the_newest(host: Make) -> None:
         until("the newest", lambda: asked.answers[-1:] == [5])
         server.wait_said("all workers have loaded the script anew")
         until("nothing else", lambda: set(asked.answers[-50:]) == {5})
-    assert len(server.wait_workers(2)) == 2
+    if server.kind == "process":
+        server.wait_workers(2)
 
 
+@loads_beside
 def test_a_changed_file_reloads(host: Make) -> None:
     server = serving(host, SCRIPT.format(answer="old"), "--reload")
     assert server.post("x").json == "old"
@@ -161,6 +171,7 @@ def test_a_changed_file_reloads(host: Make) -> None:
     assert server.stderr.count("file-changed") == 2
 
 
+@loads_beside
 def test_a_changed_module_of_the_script_reloads(host: Make) -> None:
     server = host(
         "", "--entry_script", "score.py", "--reload",
@@ -184,6 +195,7 @@ def test_without_the_flag_a_changed_file_means_nothing(host: Make) -> None:
 # Recycling
 
 
+@is_recycled
 def test_workers_are_recycled_by_requests_and_never_all_at_once(host: Make) -> None:
     server = serving(host, PIDS, "--worker_count", "2", "--max_requests", "50",
                      "--max_requests_jitter", "20").wait_ready(2)
@@ -202,6 +214,7 @@ def test_workers_are_recycled_by_requests_and_never_all_at_once(host: Make) -> N
     assert len(server.wait_workers(2)) == 2
 
 
+@is_recycled
 def test_a_worker_that_leaks_is_recycled_and_the_log_says_it(host: Make) -> None:
     server = serving(host, LEAKS, "--max_worker_rss_bytes", str(300_000_000))
     with load(server, clients=1) as asked:
@@ -212,6 +225,7 @@ def test_a_worker_that_leaks_is_recycled_and_the_log_says_it(host: Make) -> None
     assert 300 < megabytes < 2000
 
 
+@is_recycled
 def test_a_worker_is_recycled_by_its_age(host: Make) -> None:
     server = serving(host, PIDS, "--max_worker_age_ms", "500")
     first = server.post("x").json
@@ -222,6 +236,7 @@ def test_a_worker_is_recycled_by_its_age(host: Make) -> None:
 # As many as the load asks for
 
 
+@pytest.mark.kinds("process", why="they are counted as processes")
 def test_load_brings_more_workers(host: Make) -> None:
     text = "import time\ndef init(): pass\ndef run(data):\n    time.sleep(0.05)\n    return 1\n"
     server = serving(host, text, "--worker_max", "3")
@@ -242,6 +257,7 @@ def test_limits_that_leave_nothing_between_them_are_refused(host: Make) -> None:
     assert "worker_min is 3, more than worker_max: 2" in server.stdout + server.stderr
 
 
+@pytest.mark.kinds("process", why="threads of one process share the pools of its libraries")
 def test_the_threads_of_libraries_are_told(host: Make) -> None:
     server = serving(host, PIDS)
     said = [line.text for line in server.lines("stderr") if "threads in each worker" in line.text]
@@ -250,7 +266,7 @@ def test_the_threads_of_libraries_are_told(host: Make) -> None:
 
 def test_a_host_that_may_grow_is_quiet_without_load(host: Make) -> None:
     server = serving(host, PIDS, "--worker_max", "3", "--max_worker_rss_bytes", "500000000")
-    assert server.post("x").json in server.workers()
+    assert server.post("x").json in server.scorers()
     ticks: list[float] = [server.cpu_s()]
     with server.connect() as idle:  # what a second of waiting costs
         assert not idle.send(b"POST /score HTTP/1.1\r\n").has_answer(1.5)

@@ -19,6 +19,12 @@ from .wire import request
 JSON = ("Content-Type", "application/json")
 
 
+no_daemons = pytest.mark.kinds(
+    "process", "thread", why="an interpreter has daemon threads from Python 3.14 on")
+needs_numpy = pytest.mark.kinds(
+    "process", "thread", why="NumPy and what is built on it load in one interpreter of a process")
+
+
 @pytest.fixture(scope="module")
 def iris(module_host: Make, tmp_path_factory: pytest.TempPathFactory) -> Host:
     folder = tmp_path_factory.mktemp("iris")
@@ -29,6 +35,7 @@ def iris(module_host: Make, tmp_path_factory: pytest.TempPathFactory) -> Host:
                        "--worker_count", "2", copies=["sklearn_iris"])
 
 
+@needs_numpy
 def test_a_scikit_learn_model(iris: Host) -> None:
     response = iris.post('{"data": [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]}')
     assert response.status == 200
@@ -36,6 +43,7 @@ def test_a_scikit_learn_model(iris: Host) -> None:
     assert all(0.5 < value <= 1 for value in response.json["probability"])
 
 
+@needs_numpy
 def test_the_model_gives_the_same_answer_a_thousand_times(iris: Host) -> None:
     data = request(body=b'{"data": [[5.1, 3.5, 1.4, 0.2]]}')
     with iris.connect() as connection:
@@ -44,18 +52,21 @@ def test_the_model_gives_the_same_answer_a_thousand_times(iris: Host) -> None:
     assert len(bodies) == 1
 
 
+@needs_numpy
 def test_a_bad_row_costs_its_own_request(iris: Host) -> None:
     assert iris.post('{"data": [[1, 2]]}').status == 500
     assert iris.post('{"data": "text"}').status == 500
     assert iris.post('{"data": [[5.1, 3.5, 1.4, 0.2]]}').status == 200
 
 
+@needs_numpy
 def test_a_model_that_is_fitted_in_init(host: Make) -> None:
     server = host("sklearn_fitted.py")
     answer = server.post('{"data": [[5.1, 3.5, 1.4, 0.2]]}').json
     assert answer["classes"] == ["setosa"] and 0.9 < answer["sure"][0] <= 1
 
 
+@needs_numpy
 def test_an_image_there_and_back(host: Make) -> None:
     server = host("image_resize.py")
     image = Image.new("RGB", (64, 32), (200, 10, 10))
@@ -70,6 +81,7 @@ def test_an_image_there_and_back(host: Make) -> None:
     assert (response.status, response.body) == (400, b"not an image")
 
 
+@needs_numpy
 def test_an_image_as_base64(host: Make) -> None:
     server = host("image_base64.py")
     image = io.BytesIO()
@@ -78,6 +90,7 @@ def test_an_image_as_base64(host: Make) -> None:
     assert server.post(body).json == {"width": 4, "height": 3, "mean": [10.0, 20.0, 30.0]}
 
 
+@needs_numpy
 def test_numpy_by_schema(host: Make) -> None:
     server = host("schema_numpy.py")
     response = server.post('{"data": [[1, 2, 3], [4, 5, 6]]}', JSON)
@@ -89,6 +102,7 @@ def test_numpy_by_schema(host: Make) -> None:
     assert data["format"] == "numpy.ndarray"
 
 
+@needs_numpy
 def test_a_large_array_by_schema(host: Make) -> None:
     server = host("schema_numpy.py")
     rows = numpy.arange(300_000, dtype=float).reshape(-1, 3)
@@ -96,6 +110,7 @@ def test_a_large_array_by_schema(host: Make) -> None:
     assert response.json == rows.sum(axis=1).tolist()
 
 
+@needs_numpy
 def test_pandas_by_schema(host: Make) -> None:
     server = host("schema_pandas.py")
     rows = [{"age": 1, "city": "Oslo", "income": 2.5}, {"age": 3, "city": "Lima", "income": 1}]
@@ -104,6 +119,7 @@ def test_pandas_by_schema(host: Make) -> None:
         200, {"scores": [7.0, 8.0], "rows": 2, "tenant": "t"})
 
 
+@needs_numpy
 def test_a_frame_made_by_hand(host: Make) -> None:
     server = host("frames.py")
     rows = [{"shop": "a", "amount": 1}, {"shop": "b", "amount": 2}, {"shop": "a", "amount": 3}]
@@ -112,6 +128,7 @@ def test_a_frame_made_by_hand(host: Make) -> None:
     assert records[0] == {"shop": "a", "amount": 1, "double": 2}
 
 
+@needs_numpy
 def test_numpy_again_and_again(host: Make) -> None:
     server = host("schema_numpy.py")
     for _ in range(3):
@@ -119,6 +136,7 @@ def test_numpy_again_and_again(host: Make) -> None:
     assert server.stop() == 0
 
 
+@pytest.mark.kinds("process", "thread", why="an interpreter may not fork")
 def test_programs_and_processes_of_the_scripts_own(host: Make) -> None:
     server = host("own_process.py")
     assert "the program says 42" in server.texts("azmlinfsrv.print")
@@ -128,15 +146,20 @@ def test_programs_and_processes_of_the_scripts_own(host: Make) -> None:
 @pytest.mark.parametrize(
     ("script", "answer"),
     [
-        ("import hashlib\ndef init(): pass\n"
-         "def run(d): return hashlib.sha256(d.encode()).hexdigest()[:8]\n", "2d711642"),
-        ("import threading, time\ndef init():\n"
-         "    threading.Thread(target=lambda: time.sleep(1e6), daemon=True).start()\n"
-         "def run(d): return d\n", "x"),
-        ("import atexit, datetime\ndef init(): atexit.register(print, 'bye')\n"
-         "def run(d): return datetime.datetime(2000, 1, 2).isoformat()\n",
-         "2000-01-02T00:00:00"),
-    ], ids=["hashlib", "daemon thread", "atexit and datetime"])
+        pytest.param(
+            "import hashlib\ndef init(): pass\n"
+            "def run(d): return hashlib.sha256(d.encode()).hexdigest()[:8]\n",
+            "2d711642", id="hashlib"),
+        pytest.param(
+            "import threading, time\ndef init():\n"
+            "    threading.Thread(target=lambda: time.sleep(1e6), daemon=True).start()\n"
+            "def run(d): return d\n",
+            "x", id="daemon thread", marks=no_daemons),
+        pytest.param(
+            "import atexit, datetime\ndef init(): atexit.register(print, 'bye')\n"
+            "def run(d): return datetime.datetime(2000, 1, 2).isoformat()\n",
+            "2000-01-02T00:00:00", id="atexit and datetime"),
+    ])
 def test_the_end_is_clean_whatever_was_imported(host: Make, script: str, answer: str) -> None:
     server = host("", "--entry_script", "score.py", files={"score.py": script})
     assert server.post("x").json == answer
@@ -162,6 +185,7 @@ def test_pythons_development_mode_has_nothing_to_say(host: Make) -> None:
         assert text not in server.stderr, server.stderr
 
 
+@no_daemons
 def test_threads_of_the_scripts_own(host: Make) -> None:
     server = host("own_threads.py")
     answer = server.post("x").json
@@ -175,6 +199,7 @@ def test_a_data_base_that_only_the_main_thread_may_use(host: Make) -> None:
     assert server.post('{"ids": [2, 1]}').json == {"scores": [[1, 0.25], [2, 0.75]]}
 
 
+@needs_numpy
 @pytest.mark.parametrize(
     ("form", "answer"),
     [("list", [0.5, 1.5]), ("float64", 2.0), ("nan", float("nan")), ("str", "label"),
@@ -184,6 +209,7 @@ def test_what_numpy_gives(numbers: Host, form: str, answer: object) -> None:
     assert response.body == json.dumps(answer).encode()
 
 
+@needs_numpy
 @pytest.mark.parametrize("form", ["array", "float32", "int64", "bool", "dict int64"])
 def test_what_json_does_not_know_of_numpy(numbers: Host, form: str) -> None:
     response = numbers.post(json.dumps({"rows": [[1, 0, 0]], "as": form}))

@@ -16,7 +16,7 @@ ENDING = [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT]
 
 @pytest.mark.parametrize("number", ENDING)
 def test_it_ends_with_code_0(host: Make, number: int) -> None:
-    server = host("lab.py", "--worker_count", "2").wait_all_ready(2)
+    server = host("lab.py", "--worker_count", "2").wait_ready(2)
     workers = server.workers()
     begun = time.monotonic()
     assert server.stop(number) == 0
@@ -111,7 +111,7 @@ def test_a_second_signal_does_not_wait(host: Make, second: int) -> None:
 
 
 def test_hup_restarts_the_workers_and_nobody_notices(host: Make) -> None:
-    server = host("lab.py", "--worker_count", "2").wait_all_ready(2)
+    server = host("lab.py", "--worker_count", "2").wait_ready(2)
     old, ready = server.workers(), server.times_ready()
     running = server.gate("hup")
     server.notify(signal.SIGHUP)
@@ -144,16 +144,19 @@ def test_hup_with_one_worker_loses_no_request(host: Make) -> None:
     assert set(results) == {200}
 
 
+@pytest.mark.kinds("process", "interpreter",
+                   why="where one thread scores it is Python's main one, and there is no second")
 def test_ttin_and_ttou_add_and_take_one(host: Make) -> None:
     server = host("lab.py")
     first = server.workers()
     server.notify(signal.SIGTTIN)
-    both = server.wait_all_ready(2).workers()
+    both = server.wait_ready(2).workers()
     gates = [server.gate("a"), server.gate("b")]
     for name, later in zip("ab", gates):
         server.open(name)
         assert later.result().json == name
     server.notify(signal.SIGTTOU)
+    server.wait_said("Handling signal: ttou")
     left = server.wait_workers(len(first))
     assert set(first) <= set(both) and len(both) == 2 * len(first)
     server.notify(signal.SIGTTOU)
@@ -170,6 +173,7 @@ def test_other_signals_do_nothing(host: Make, number: int) -> None:
     assert server.is_alive()
 
 
+@pytest.mark.kinds("process", "thread", why="an interpreter has no signal handlers")
 def test_signals_of_the_script_reach_the_script(host: Make) -> None:
     server = host("signals.py")
     assert server.post("").json == ["SIGUSR2"]

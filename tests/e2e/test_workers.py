@@ -100,7 +100,7 @@ def test_workers_that_die_again_and_again_are_started_more_slowly(host: Make) ->
 
 @crashes_alone
 def test_a_crash_of_one_worker_does_not_touch_the_other(host: Make) -> None:
-    server = host("lab.py", "--worker_count", "2").wait_all_ready(2)
+    server = host("lab.py", "--worker_count", "2").wait_ready(2)
     running = server.gate("one")
     assert server.do("segv").status == 502
     assert not running.is_answered()
@@ -128,7 +128,10 @@ def hasty(host: Make) -> Host:
     return host("lab.py", env={"SCORING_TIMEOUT_MS": "300"})
 
 
-@pytest.mark.parametrize("what", ["sleep", "busy"])
+@pytest.mark.parametrize("what", [
+    pytest.param("sleep", marks=pytest.mark.kinds(
+        "process", "thread", why="no signal wakes an interpreter: it is left behind")),
+    "busy"])
 def test_python_that_takes_too_long_is_interrupted(hasty: Host, what: str) -> None:
     worker, scorers = hasty.do("pid").json, hasty.scorers()
     timed_out(hasty, what, seconds=20)
@@ -223,7 +226,7 @@ def test_no_limit_at_all(host: Make) -> None:
 
 
 def test_health_is_answered_while_every_worker_hangs(host: Make) -> None:
-    server = host("lab.py", "--worker_count", "2").wait_all_ready(2)
+    server = host("lab.py", "--worker_count", "2").wait_ready(2)
     hanging = [server.do_later("hang", name=f"h{number}", locked=False) for number in range(2)]
     for number in range(2):
         server.wait_at(f"h{number}")
@@ -349,6 +352,7 @@ def test_a_worker_has_no_descriptor_of_the_hosts(host: Make) -> None:
     assert len(fds) < 12, fds
 
 
+@pytest.mark.kinds("process", why="threads of one process share the pools of its libraries")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_thread_pools_share_the_processors(host: Make, workers: int) -> None:
     names = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"]
@@ -366,7 +370,7 @@ def test_thread_pools_that_the_user_sized_stay(host: Make) -> None:
 
 
 def test_two_workers_share_the_work(host: Make) -> None:
-    server = host("lab.py", "--worker_count", "2").wait_all_ready(2)
+    server = host("lab.py", "--worker_count", "2").wait_ready(2)
     waiting = [server.gate("a"), server.gate("b")]
     queued = server.do_later("echo", value=3)
     assert not queued.is_answered(0.1)
@@ -380,7 +384,7 @@ def test_two_workers_share_the_work(host: Make) -> None:
 
 def test_what_was_given_ahead_moves_to_an_idle_worker(host: Make) -> None:
     """Nobody waits behind a slow request while another worker has nothing to do."""
-    server = host("lab.py", "--worker_count", "2").wait_all_ready(2)
+    server = host("lab.py", "--worker_count", "2").wait_ready(2)
     for number in range(200):
         server.do("echo", value=number)
     slow = server.gate("slow")
@@ -390,11 +394,43 @@ def test_what_was_given_ahead_moves_to_an_idle_worker(host: Make) -> None:
     assert slow.result().json == "slow"
 
 
+FINALISED = """
+import atexit, os
+class Made:
+    def __del__(self, write=os.write):
+        write(1, b"finalised\\n")
+made = Made()
+def init():
+    atexit.register(os.write, 1, b"at exit\\n")
+def run(data):
+    return data
+"""
+
+
+@pytest.mark.kinds("process", "interpreter", why="threads load a script anew in a new host alone")
+def test_what_a_worker_made_goes_with_it(host: Make) -> None:
+    server = host("", "--entry_script", "score.py", files={"score.py": FINALISED})
+    server.wait_quiet()
+    before = len(server.descriptors())
+    for number in range(1, 5):
+        server.notify(signal.SIGHUP)
+        server.wait_said("all workers have loaded the script anew", times=number)
+        server.wait_said("at exit\nfinalised\n", "stdout", times=number)
+    until("its descriptors are closed", lambda: len(server.descriptors()) == before)
+
+
+def test_what_the_last_worker_made_goes_with_the_host(host: Make) -> None:
+    server = host("", "--entry_script", "score.py", files={"score.py": FINALISED})
+    assert server.post("x").json == "x"
+    assert server.stop() == 0
+    assert server.stdout.endswith("at exit\nfinalised\n")
+
+
 # The host
 
 
 def test_nothing_outlives_a_host_that_is_killed(host: Make) -> None:
-    server = host("lab.py", "--worker_count", "2").wait_all_ready(2)
+    server = host("lab.py", "--worker_count", "2").wait_ready(2)
     workers = server.workers()
     server.do_later("hang", name="busy")
     server.wait_at("busy")
@@ -469,7 +505,7 @@ def test_thread_workers_answer_as_processes_do(threaded: Host) -> None:
 
 @pytest.mark.kinds("thread", why="threads are not Python's main one when there are several")
 def test_several_threads_score_at_once(host: Make) -> None:
-    server = host("lab.py", "--worker_count", "2").wait_all_ready(2)
+    server = host("lab.py", "--worker_count", "2").wait_ready(2)
     waiting = [server.gate("a"), server.gate("b")]
     for name in ("a", "b"):
         server.open(name)

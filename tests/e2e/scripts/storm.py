@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
 
-JOURNAL = os.open(Path.cwd() / "journal", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+JOURNAL = open(Path.cwd() / "journal", "ab", buffering=0)
 #: What is held for good is not more than this, so that a leak has an end.
 LEAKS_MAX = 8
 leaks: list[bytearray] = []
@@ -52,8 +52,10 @@ def hang(order: dict[str, Any]) -> None:
     else:
         import ctypes
 
+        old = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         library = ctypes.CDLL(None) if order["where"] == "c" else ctypes.PyDLL(None)
         library.usleep(int(order["seconds"] * 1e6))
+        signal.pthread_sigmask(signal.SIG_SETMASK, old)
 
 
 def leak(order: dict[str, Any]) -> None:
@@ -84,7 +86,7 @@ ORDERS: dict[str, Callable[[dict[str, Any]], Any]] = {
 def run(data: str) -> Any:
     """Obey; the answer names the order's id."""
     order = json.loads(data)
-    os.write(JOURNAL, f"{order['id']}\n".encode())
+    JOURNAL.write(f"{order['id']}\n".encode())
     if order["do"] == "stream":
         return stream(order)
     ORDERS[order["do"]](order)
