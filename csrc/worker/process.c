@@ -155,7 +155,7 @@ start_forked(struct process_worker *process, int socket, struct sco_error *err)
     status = sco_lane_hello(worker->lane, process->socket, SCO_SLICE(""), err);
     if (status == SCO_OK) {
         status = sco_zygote_fork(worker->setup->zygote, &process->fork, socket,
-                                  err);
+                                 err);
     }
     if (status != SCO_OK) {
         close(socket);

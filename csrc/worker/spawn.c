@@ -154,8 +154,7 @@ spawn(const char *python, const char *module, int socket, char **variables,
 enum sco_status
 sco_spawn_module(const char *python, const char *module, int socket,
                  unsigned threads_each, const char *gpu, pid_t *pid_out,
-                 int *pidfd_out,
-                 struct sco_error *err)
+                 int *pidfd_out, struct sco_error *err)
 {
     char made[THREAD_VARIABLES + 1][VARIABLE_BYTES];
     char **variables = environment(threads_each, gpu, made);

@@ -173,7 +173,7 @@ test_what_no_side_says(void **state)
         { .kind = SCO_FRAME_REFUSED, .number = SCO_REFUSED_REASONS },
         { .kind = SCO_FRAME_CALL, .way = 2 },
         { .kind = SCO_FRAME_CANCEL, .number = 0 },
-        { .kind = SCO_FRAME_CANCEL, .number = 4 },
+        { .kind = SCO_FRAME_CANCEL, .number = 2 * SCO_CANCEL_RAISE },
         { .kind = SCO_FRAME_ACK, .number = 0 },
         { .kind = SCO_FRAME_ACK, .number = SCO_FRAME_WINDOW + 1 },
         { .kind = SCO_FRAME_WHOLE, .head = { .status = 99 } },
