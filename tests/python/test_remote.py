@@ -213,8 +213,7 @@ def test_a_host_may_have_no_workers_of_its_own(monkeypatch: pytest.MonkeyPatch) 
     assert hostconfig.worker_count({"WORKER_COUNT": "0"}, {"remote_listen": "x"}) == 0
     with pytest.raises(hostconfig.StartError, match="must be positive: 0"):
         hostconfig.worker_count({"WORKER_COUNT": "0"}, {})
-    monkeypatch.setenv("WORKER_COUNT", "0")
-    assert hostconfig.worker_kind({}, Settings(), {}).kind == "process"
+    assert hostconfig.worker_kind({}, Settings(), {}, 0).kind == "process"
 
 
 @pytest.mark.parametrize(
