@@ -99,19 +99,27 @@ def _chain(error: BaseException | None) -> list[BaseException]:
     return found
 
 
+def _text(error: BaseException) -> str:
+    """What an exception says; nothing when a script's own class fails to say it."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
 def forbidden(error: BaseException) -> Refusal | None:
     """What this interpreter forbids, if that is why an exception was raised."""
     for item in _chain(error):
         if isinstance(item, RuntimeError):
             for text, what in _FORBIDDEN.items():
-                if str(item).startswith(text):
-                    return what, str(item)
+                if _text(item).startswith(text):
+                    return what, _text(item)
     return None
 
 
 def since(before: int, error: BaseException | None) -> list[Refusal]:
     """What was refused since there were `before` of them, and how it ended."""
-    texts = [str(item) for item in _chain(error)]
+    texts = [_text(item) for item in _chain(error)]
     found = [
         (name, text)
         for name, text in refusals[before:]

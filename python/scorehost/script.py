@@ -35,6 +35,9 @@ _CO_VARARGS = 0x04
 _CO_VARKEYWORDS = 0x08
 _CO_COROUTINE = 0x80
 
+#: What we raise in a run() that has gone on for too long: nothing was refused to it.
+_INTERRUPTS = (errors.ScoringTimeout, errors.Cancelled)
+
 
 def load(settings: Settings, copy: int = 0) -> Scoring:
     """Imports the script and looks at what it wants; init() is not called yet.
@@ -349,7 +352,7 @@ class Scoring:
         return len(self.refusals) if self.refusals is not None else 0
 
     def _failed_or_unfit(self, exc: BaseException, before: int) -> reply.Reply:
-        if self.refusals is not None and not isinstance(exc, errors.ScoringTimeout):
+        if self.refusals is not None and not isinstance(exc, _INTERRUPTS):
             from scorehost import isolation
 
             found = isolation.since(before, exc)

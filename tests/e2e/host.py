@@ -428,6 +428,14 @@ def state(pid: int) -> str:
     return text.rpartition(")")[2].split()[0]
 
 
+def is_over(pid: int) -> bool:
+    """Whether nothing of a process runs; its main thread may be a zombie before the others."""
+    try:
+        return state(pid) in ("", "Z") and len(os.listdir(f"/proc/{pid}/task")) <= 1
+    except FileNotFoundError:
+        return True
+
+
 def children(pid: int) -> list[int]:
     """The processes started by a process, oldest first."""
     found: list[int] = []

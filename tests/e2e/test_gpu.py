@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import signal
 
+import pytest
+
 from .conftest import Make
 from .host import Host
 from .wire import until
+
+pytestmark = pytest.mark.kinds("process", why="a GPU is given to a process")
 
 GPU = "CUDA_VISIBLE_DEVICES"
 

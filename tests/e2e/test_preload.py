@@ -14,6 +14,8 @@ from .conftest import Make
 from .host import Host, children, descriptors, state, tree
 from .wire import request, until
 
+pytestmark = pytest.mark.kinds("process", why="a process is what can be forked")
+
 PRELOAD = "--worker_preload"
 
 #: Notes each init(), and has a table that every worker can see.

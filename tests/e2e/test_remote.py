@@ -269,6 +269,7 @@ def test_sigterm_lets_a_worker_answer_first(farm: Farm) -> None:
     assert host.do("echo", value=1).status == 503
 
 
+@pytest.mark.kinds("process", "interpreter", why="threads load a script anew in a new host alone")
 def test_hup_renews_a_worker(farm: Farm) -> None:
     host = farm.start()
     remote = farm.join("alpha")

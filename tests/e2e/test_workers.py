@@ -9,7 +9,7 @@ import time
 import pytest
 
 from .conftest import Make
-from .host import Host, children, state
+from .host import Host, children, is_over, state
 from .wire import request, until
 
 crashes_alone = pytest.mark.kinds("process", why="a thread that crashes takes its host along")
@@ -431,12 +431,12 @@ def test_what_the_last_worker_made_goes_with_the_host(host: Make) -> None:
 
 def test_nothing_outlives_a_host_that_is_killed(host: Make) -> None:
     server = host("lab.py", "--worker_count", "2").wait_ready(2)
-    workers = server.workers()
+    below = [server.pid, *server.workers()]
     server.do_later("hang", name="busy")
     server.wait_at("busy")
     server.notify(signal.SIGKILL)
     server.wait()
-    until("the workers are gone", lambda: all(state(pid) in ("", "Z") for pid in workers))
+    until("all have gone with it", lambda: all(map(is_over, below)))
     with pytest.raises(ConnectionRefusedError):
         server.connect()
 

@@ -89,6 +89,14 @@ def test_what_is_forbidden_is_known_by_its_text(text: str, what: str) -> None:
         assert isolation.since(0, error) == [(what, text)]
 
 
+def test_an_exception_that_cannot_say_what_it_is_was_refused_nothing() -> None:
+    class Mute(RuntimeError):
+        def __str__(self) -> str:
+            raise ValueError("no words")
+
+    assert isolation.since(0, Mute()) == []
+
+
 def test_a_chain_of_exceptions_that_is_a_ring_ends() -> None:
     first, second = ValueError("a"), ValueError("b")
     first.__context__, second.__cause__ = second, first

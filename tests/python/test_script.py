@@ -524,6 +524,9 @@ def run(data):
     if data == "timeout":
         try: refuse()
         except ImportError: raise Timeout from None
+    if data == "cancelled":
+        try: refuse()
+        except ImportError: raise Cancelled from None
     if data != "swallow": raise ValueError(data)
 def pieces():
     refuse()
@@ -543,7 +546,9 @@ def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> script.Scoring:
 
     scoring = load(tmp_path, FAULTY)
     scoring.refusals = found
-    scoring.run.__globals__.update(refuse=refuse, Timeout=errors.ScoringTimeout)
+    scoring.run.__globals__.update(
+        refuse=refuse, Timeout=errors.ScoringTimeout, Cancelled=errors.Cancelled
+    )
     return scoring
 
 
@@ -557,7 +562,10 @@ def test_a_refusal_is_answered_503(faulty: script.Scoring, what: str) -> None:
     assert len(lines) == 1 and "--worker_kind process" in lines[0]
 
 
-@pytest.mark.parametrize(("what", "status"), [("swallow", 200), ("other", 500), ("timeout", 500)])
+@pytest.mark.parametrize(
+    ("what", "status"),
+    [("swallow", 200), ("other", 500), ("timeout", 500), ("cancelled", 500)],
+)
 def test_what_is_no_refusal_is_answered_as_ever(
     faulty: script.Scoring, what: str, status: int
 ) -> None:
