@@ -574,6 +574,12 @@ _WORKERS = (
                "header x-ms-run-function-failed":
                "x-ms-run-function-failed: True"}))),
     Difference(
+        "timeout-stack", "what hung, in stderr", "nothing",
+        "the stack of the thread that was over its limit",
+        "it says where the time went",
+        (Lines("stderr", ours=r"Current thread [^\n]*|  File [^\n]*",
+               cases=("scoring-timeout*",)),)),
+    Difference(
         "preload", "WORKER_PRELOAD",
         "the host loads the script; SIGHUP does not load it again; workers "
         "end as they are",
