@@ -147,14 +147,20 @@ test-c-%: $(STAMPS)/test-packages
 
 PYTEST := $(BIN)/python -m pytest -q --timeout=300
 
+# Most tests wait for a program most of the time: more of them than CPUs run
+# at once. Each has its own ports and folder.
+AT_ONCE := -n 4 --dist worksteal
+
 # The package alone; the real program on loopback; the real program against
 # what Microsoft's server answered.
 .PHONY: test-package
 test-package: $(STAMPS)/test-packages $(STAMPS)/installed
-	@for folder in python e2e differential; do \
+	@for folder in python e2e; do \
 	    $(SAY) "tests/$$folder, $$($(BIN)/python -V)"; \
-	    $(PYTEST) tests/$$folder; \
+	    $(PYTEST) $(AT_ONCE) tests/$$folder; \
 	done
+	@$(SAY) "tests/differential, $$($(BIN)/python -V)"
+	@$(PYTEST) tests/differential
 
 # The real program once more, with each other kind of worker. Interpreters
 # with a lock of their own are sound from 3.12.4 on.
@@ -165,7 +171,7 @@ test-kinds: $(STAMPS)/test-packages $(STAMPS)/installed
 	    || kinds="$$kinds interpreter"; \
 	for kind in $$kinds; do \
 	    $(SAY) "tests/e2e, kind $$kind, $$($(BIN)/python -V)"; \
-	    $(PYTEST) tests/e2e --worker_kind $$kind; \
+	    $(PYTEST) $(AT_ONCE) tests/e2e --worker_kind $$kind; \
 	done
 
 # Everything at once that may befall a host, for longer, and the host under

@@ -84,7 +84,9 @@ def test_values_without_a_form(value: Any) -> None:
         outputs.finish(value, 5)
 
 
-@pytest.mark.parametrize("value", [b"ab", bytearray(b"ab"), memoryview(b"ab")], ids=repr)
+@pytest.mark.parametrize(
+    "value", [b"ab", bytearray(b"ab"), memoryview(b"ab")], ids=["bytes", "bytearray", "memoryview"]
+)
 def test_bytes(value: Any) -> None:
     """Difference: bytes are the body itself."""
     status, headers, body, flags, _ = outputs.finish(value, 5)
