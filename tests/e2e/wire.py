@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Union
 
 #: No wait on a socket is longer; a test that gets here has failed.
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 Address = Union[tuple[str, int], str]
 Headers = Iterable[tuple[str, str]]
