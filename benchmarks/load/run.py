@@ -48,6 +48,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     add("--scorehost", default=os.environ.get("SCOREHOST_COMMAND"), metavar="COMMAND")
     add("--also", action="append", default=[], metavar="LABEL=COMMAND", help="another build")
     add("--python", default=sys.executable, help="which Python the peers get")
+    add("--interpreters", action="store_true", help="that kind too; CPython >= 3.12.4")
     add("--no-startup", action="store_true")
     add("--no-bursts", action="store_true")
     add("--no-idle", action="store_true")
@@ -76,12 +77,12 @@ def choose(args: argparse.Namespace) -> list[Server]:
     found: list[Server] = []
     command = scorehost_command(args.scorehost)
     if command is not None:
-        found += catalogue.scorehost(command)
+        found += catalogue.scorehost(command, "scorehost", args.interpreters)
     else:
         say("no scorehost to measure: name its command with --scorehost")
     for other in args.also:
         label, _, other_command = other.partition("=")
-        found += catalogue.scorehost(other_command, label)
+        found += catalogue.scorehost(other_command, label, args.interpreters)
     makers: list[tuple[list[str], Callable[[], list[Server]]]] = [
         (["floor-epoll", "floor-mhd"], lambda: catalogue.floors(cache)),
         (["microsoft"], lambda: catalogue.microsoft(cache, args.python)),

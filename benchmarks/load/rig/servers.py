@@ -27,15 +27,16 @@ class Server:
     argv: Argv
     crowd: bool = False  # idle connections may stand beside busy ones
     env: dict[str, str] = field(default_factory=dict)
+    but: tuple[str, ...] = ()  # loads that it cannot have
 
     def serves(self, load: Load) -> bool:
-        """A floor has no script to run."""
-        return self.kind != "floor" or load.floors
+        """A floor has no script to run, an interpreter no NumPy."""
+        return load.name not in self.but and (self.kind != "floor" or load.floors)
 
 
-def scorehost(command: str, prefix: str = "scorehost") -> list[Server]:
-    """Ours three times: two kinds of worker, and as it ships beside
-    Microsoft's server, which logs."""
+def scorehost(command: str, prefix: str, interpreters: bool) -> list[Server]:
+    """Ours with each kind of worker, and as it ships beside Microsoft's
+    server, which logs. Interpreters need CPython 3.12.4 or later."""
     words = shlex.split(command)
     if "/" in words[0]:  # the server runs in a folder of its own
         words[0] = os.path.abspath(words[0])
@@ -48,7 +49,16 @@ def scorehost(command: str, prefix: str = "scorehost") -> list[Server]:
         return build
 
     quiet = ("--access_log", "off")
+    interpreter = Server(
+        f"{prefix}-interpreter",
+        f"{prefix}, interpreter worker",
+        "ours",
+        argv("interpreter", *quiet),
+        crowd=True,
+        but=("predict",),
+    )
     return [
+        *([interpreter] if interpreters else []),
         Server(
             f"{prefix}-process",
             f"{prefix}, process worker",

@@ -68,12 +68,17 @@ def _times_cheaper(ours: str, theirs: str, load: str) -> Values:
     return values
 
 
-def _cost_over_floor(results: Results) -> list[float]:
-    return paired(
-        results.cell("scorehost-process", "noop", 64),
-        results.cell("floor-mhd", "noop", 64),
-        lambda our, floor: our.cpu_us / floor.cpu_us,
-    )
+def _cost_over_floor(ours: str) -> Values:
+    """CPU per request of ours over that of libmicrohttpd with a constant."""
+
+    def values(results: Results) -> list[float]:
+        return paired(
+            results.cell(ours, "noop", 64),
+            results.cell("floor-mhd", "noop", 64),
+            lambda our, floor: our.cpu_us / floor.cpu_us,
+        )
+
+    return values
 
 
 def _p50_added(results: Results) -> list[float]:
@@ -131,6 +136,7 @@ def _cheaper(title: str, goal: float, ours: str, theirs: str, load: str) -> Targ
 PROCESS = "scorehost-process"
 LOGS = "scorehost-process-logs"
 THREAD = "scorehost-thread"
+INTERPRETER = "scorehost-interpreter"
 
 TARGETS = [
     _cheaper("JSON, process worker, against Microsoft's", 30, LOGS, "microsoft", "json"),
@@ -143,8 +149,16 @@ TARGETS = [
         "x",
         2.5,
         False,
-        _cost_over_floor,
+        _cost_over_floor(PROCESS),
     ),
+    Target(
+        "no-op, interpreter worker, CPU against libmicrohttpd alone",
+        "x",
+        2,
+        False,
+        _cost_over_floor(INTERPRETER),
+    ),
+    _cheaper("JSON, interpreter worker, against FastPySGI", 1.2, INTERPRETER, "fastpysgi", "json"),
     _cheaper("predict, process worker, against Microsoft's", 3.5, LOGS, "microsoft", "predict"),
     _cheaper("predict, process worker, against mosec", 1.15, PROCESS, "mosec", "predict"),
     Target(
