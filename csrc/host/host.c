@@ -13,7 +13,8 @@
  *   sockets go.
  *
  * A second signal, or a script that cannot be loaded, kills the workers at
- * once.
+ * once. But one that comes by two ways is one: systemd tells the supervisor
+ * and this process, and the supervisor passes it on.
  *
  * Another host may take this one's place: one that serves on until the new
  * one is ready is *relieved*, and still takes what its clients send; one that
@@ -48,6 +49,9 @@ enum {
     KILL_PATIENCE_MS = 2000,
 };
 
+/* A signal to stop that comes so soon after the first is the same one. */
+#define INSIST_NS SCO_NS_PER_S
+
 /* What those get who are in already, and ask while the host drains. */
 enum late { REFUSE_LATE, SERVE_LATE };
 
@@ -71,7 +75,8 @@ struct host {
     bool load_failed;
     bool has_loaded; /* the loop's: main is not in the script any more */
     bool draining, stopping, killed;
-    bool replaced; /* another host goes on */
+    bool replaced;    /* another host goes on */
+    uint64_t stop_ns; /* when the first signal to stop came */
     int exit_code;
 };
 
@@ -192,11 +197,16 @@ drain(struct host *host, uint64_t patience_ms, enum late late)
 static void
 on_stop_signal(struct host *host)
 {
-    if (host->draining) {
+    uint64_t now_ns = sco_loop_now_ns(host->loop);
+
+    if (host->stop_ns == 0) {
+        host->stop_ns = now_ns;
+        if (!host->draining) {
+            drain(host, host->config->drain_timeout_ms, REFUSE_LATE);
+        }
+    } else if (now_ns - host->stop_ns >= INSIST_NS) {
         kill_all(host);
-        return;
     }
-    drain(host, host->config->drain_timeout_ms, REFUSE_LATE);
 }
 
 static void
