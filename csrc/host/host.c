@@ -47,6 +47,10 @@ enum {
     EXIT_BOOT = 3,
     LOG_PATIENCE_MS = 500,
     KILL_PATIENCE_MS = 2000,
+
+    /* How long a host that another one has relieved waits for clients who
+     * ask on, and who learn by its answers that they have to come anew. */
+    LAST_CALL_MS = 1000,
 };
 
 /* A signal to stop that comes so soon after the first is the same one. */
@@ -189,7 +193,7 @@ drain(struct host *host, uint64_t patience_ms, enum late late)
 
     host->draining = true;
     host->visits.draining = late == REFUSE_LATE;
-    sco_http_drain(host->http);
+    sco_http_drain(host->http, late == SERVE_LATE ? LAST_CALL_MS : 0);
     sco_loop_timer_set(host->loop, &host->patience,
                        now_ns + patience_ms * SCO_NS_PER_MS);
 }
