@@ -279,7 +279,11 @@ on_signal(void *arg, int number)
         sco_log(SCO_EVENT_SIGNAL, "Hang up: Master");
         sco_deployment_reload(host->deployment);
     } else if ((number == SIGTTIN || number == SIGTTOU) &&
-               host->seat == NULL) {
+               host->seat != NULL) {
+        sco_log(SCO_EVENT_SIGNAL,
+                "the one worker of kind thread is Python's main thread, and "
+                "stays alone: start with --worker_count 2 or more");
+    } else if (number == SIGTTIN || number == SIGTTOU) {
         sco_deployment_add_workers(host->deployment,
                                    number == SIGTTIN ? 1 : -1);
     } else if (number == SIGTERM || number == SIGINT || number == SIGQUIT) {
@@ -496,15 +500,19 @@ loop_body(void *arg)
 {
     struct host *host = arg;
     struct sco_error err = { .text = "" };
+    enum sco_status status = make_all(host, &err);
 
-    if (make_all(host, &err) == SCO_OK) {
+    if (status == SCO_OK) {
         log_kind(host);
         if (host->runner == NULL) {
             sco_deployment_start(host->deployment);
         }
         sco_loop_run(host->loop);
     } else {
-        sco_log(SCO_EVENT_INTERNAL, "%s", err.text);
+        sco_log(status == SCO_INVALID || status == SCO_UNSUPPORTED
+                    ? SCO_EVENT_MISCONFIGURED
+                    : SCO_EVENT_INTERNAL,
+                "%s", err.text);
         host->exit_code = EXIT_FAILED;
     }
     sco_http_destroy(host->http);

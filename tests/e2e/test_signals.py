@@ -225,6 +225,14 @@ def test_ttin_and_ttou_add_and_take_one(host: Make) -> None:
     assert server.workers() == left, "the last one stays"
 
 
+@pytest.mark.kinds("thread", why="one thread alone stays alone")
+def test_ttin_tells_why_it_does_nothing(host: Make) -> None:
+    server = host("lab.py")
+    server.notify(signal.SIGTTIN)
+    server.wait_said("stays alone: start with --worker_count 2 or more")
+    assert server.do("echo", value=1).json == 1
+
+
 @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGWINCH, signal.SIGPIPE])
 def test_other_signals_do_nothing(host: Make, number: int) -> None:
     server = host("lab.py")
