@@ -13,7 +13,8 @@
  *   sockets go.
  *
  * A second signal, or a script that cannot be loaded, kills the workers at
- * once.
+ * once. But one that comes by two ways is one: systemd tells the supervisor
+ * and this process, and the supervisor passes it on.
  *
  * Another host may take this one's place: one that serves on until the new
  * one is ready is *relieved*, and still takes what its clients send; one that
@@ -46,7 +47,14 @@ enum {
     EXIT_BOOT = 3,
     LOG_PATIENCE_MS = 500,
     KILL_PATIENCE_MS = 2000,
+
+    /* How long a host that another one has relieved waits for clients who
+     * ask on, and who learn by its answers that they have to come anew. */
+    LAST_CALL_MS = 1000,
 };
+
+/* A signal to stop that comes so soon after the first is the same one. */
+#define INSIST_NS SCO_NS_PER_S
 
 /* What those get who are in already, and ask while the host drains. */
 enum late { REFUSE_LATE, SERVE_LATE };
@@ -71,7 +79,8 @@ struct host {
     bool load_failed;
     bool has_loaded; /* the loop's: main is not in the script any more */
     bool draining, stopping, killed;
-    bool replaced; /* another host goes on */
+    bool replaced;    /* another host goes on */
+    uint64_t stop_ns; /* when the first signal to stop came */
     int exit_code;
 };
 
@@ -184,7 +193,7 @@ drain(struct host *host, uint64_t patience_ms, enum late late)
 
     host->draining = true;
     host->visits.draining = late == REFUSE_LATE;
-    sco_http_drain(host->http);
+    sco_http_drain(host->http, late == SERVE_LATE ? LAST_CALL_MS : 0);
     sco_loop_timer_set(host->loop, &host->patience,
                        now_ns + patience_ms * SCO_NS_PER_MS);
 }
@@ -192,11 +201,16 @@ drain(struct host *host, uint64_t patience_ms, enum late late)
 static void
 on_stop_signal(struct host *host)
 {
-    if (host->draining) {
+    uint64_t now_ns = sco_loop_now_ns(host->loop);
+
+    if (host->stop_ns == 0) {
+        host->stop_ns = now_ns;
+        if (!host->draining) {
+            drain(host, host->config->drain_timeout_ms, REFUSE_LATE);
+        }
+    } else if (now_ns - host->stop_ns >= INSIST_NS) {
         kill_all(host);
-        return;
     }
-    drain(host, host->config->drain_timeout_ms, REFUSE_LATE);
 }
 
 static void
@@ -265,7 +279,11 @@ on_signal(void *arg, int number)
         sco_log(SCO_EVENT_SIGNAL, "Hang up: Master");
         sco_deployment_reload(host->deployment);
     } else if ((number == SIGTTIN || number == SIGTTOU) &&
-               host->seat == NULL) {
+               host->seat != NULL) {
+        sco_log(SCO_EVENT_SIGNAL,
+                "the one worker of kind thread is Python's main thread, and "
+                "stays alone: start with --worker_count 2 or more");
+    } else if (number == SIGTTIN || number == SIGTTOU) {
         sco_deployment_add_workers(host->deployment,
                                    number == SIGTTIN ? 1 : -1);
     } else if (number == SIGTERM || number == SIGINT || number == SIGQUIT) {
@@ -482,15 +500,19 @@ loop_body(void *arg)
 {
     struct host *host = arg;
     struct sco_error err = { .text = "" };
+    enum sco_status status = make_all(host, &err);
 
-    if (make_all(host, &err) == SCO_OK) {
+    if (status == SCO_OK) {
         log_kind(host);
         if (host->runner == NULL) {
             sco_deployment_start(host->deployment);
         }
         sco_loop_run(host->loop);
     } else {
-        sco_log(SCO_EVENT_INTERNAL, "%s", err.text);
+        sco_log(status == SCO_INVALID || status == SCO_UNSUPPORTED
+                    ? SCO_EVENT_MISCONFIGURED
+                    : SCO_EVENT_INTERNAL,
+                "%s", err.text);
         host->exit_code = EXIT_FAILED;
     }
     sco_http_destroy(host->http);

@@ -189,6 +189,24 @@ on_sweep(void *arg, uint64_t now_ns)
 
 /* ---- making and draining ---------------------------------------------- */
 
+/* Cuts those who are between two requests. */
+static void
+on_last_call(void *arg, uint64_t now_ns)
+{
+    struct sco_http *http = arg;
+
+    for (struct sco_list *at = http->idle.next; at != &http->idle;
+         at = at->next) {
+        struct sco_connection *connection =
+            SCO_LIST_ENTRY(at, struct sco_connection, link);
+
+        look_for_head(connection, now_ns);
+        if (connection->head_since_ns == 0) {
+            cut(connection);
+        }
+    }
+}
+
 /* Makes the interval small enough for a limit. */
 static void
 suit(uint64_t *interval_ms, uint32_t limit_ms)
@@ -211,24 +229,22 @@ sco_deadline_init(struct sco_http *http)
     }
     http->sweep_ns = interval_ms * SCO_NS_PER_MS;
     http->sweep = (struct sco_timer){ .on_time = on_sweep, .arg = http };
+    http->last_call =
+        (struct sco_timer){ .on_time = on_last_call, .arg = http };
     sco_list_init(&http->idle);
     sco_list_init(&http->bodies);
     sco_list_init(&http->senders);
 }
 
 void
-sco_deadline_drain(struct sco_http *http)
+sco_deadline_drain(struct sco_http *http, uint64_t idle_ms)
 {
     uint64_t now_ns = sco_loop_now_ns(http->loop);
 
-    for (struct sco_list *at = http->idle.next; at != &http->idle;
-         at = at->next) {
-        struct sco_connection *connection =
-            SCO_LIST_ENTRY(at, struct sco_connection, link);
-
-        look_for_head(connection, now_ns);
-        if (connection->head_since_ns == 0) {
-            cut(connection);
-        }
+    if (idle_ms == 0) {
+        on_last_call(http, now_ns);
+    } else {
+        sco_loop_timer_set(http->loop, &http->last_call,
+                           now_ns + idle_ms * SCO_NS_PER_MS);
     }
 }

@@ -17,7 +17,8 @@ void sco_deadline_move(struct sco_connection *connection,
 /* Counts what an exchange that ends has taken from its socket. */
 void sco_deadline_count(const struct sco_exchange *ex);
 
-/* Cuts the connections that are between two requests. */
-void sco_deadline_drain(struct sco_http *http);
+/* Cuts the connections that are between two requests, once `idle_ms` are
+ * over. */
+void sco_deadline_drain(struct sco_http *http, uint64_t idle_ms);
 
 #endif

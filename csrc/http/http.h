@@ -175,9 +175,11 @@ SCO_NODISCARD
 enum sco_status sco_http_listen(struct sco_http *http, int fd,
                                 struct sco_error *err);
 
-/* Stops accepting, closes the listeners and the idle connections; exchanges
- * in hand go on, and their replies say "Connection: close". */
-void sco_http_drain(struct sco_http *http);
+/* Stops accepting, closes the listeners and, after `idle_ms`, the idle
+ * connections; exchanges in hand go on, and their replies say "Connection:
+ * close". A client that asks meanwhile is so told, and does not lose what it
+ * sends to a connection that is being closed. */
+void sco_http_drain(struct sco_http *http, uint64_t idle_ms);
 
 /* How many connections are open. */
 size_t sco_http_connections(const struct sco_http *http);

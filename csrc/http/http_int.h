@@ -149,6 +149,7 @@ struct sco_http {
     struct sco_list bodies;  /* inside a body */
     struct sco_list senders; /* inside a reply */
     struct sco_timer sweep;
+    struct sco_timer last_call; /* of a drain, for idle connections */
     uint64_t sweep_ns;
 
     /* gone.c */

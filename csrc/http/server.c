@@ -231,11 +231,11 @@ fail:
 }
 
 void
-sco_http_drain(struct sco_http *http)
+sco_http_drain(struct sco_http *http, uint64_t idle_ms)
 {
     http->is_draining = true;
     sco_listen_finish(http);
-    sco_deadline_drain(http);
+    sco_deadline_drain(http, idle_ms);
 }
 
 size_t
@@ -261,6 +261,7 @@ sco_http_destroy(struct sco_http *http)
     sco_gone_finish(http);
     sco_loop_timer_clear(http->loop, &http->again);
     sco_loop_timer_clear(http->loop, &http->sweep);
+    sco_loop_timer_clear(http->loop, &http->last_call);
     sco_loop_timer_clear(http->loop, &http->accept_timer);
     sco_text_finish(&http->scratch);
     free(http);

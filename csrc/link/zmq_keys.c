@@ -82,7 +82,10 @@ sco_zmq_read_key(const char *path, struct sco_zmq_key *out,
     size_t len;
 
     if (file == NULL) {
-        return sco_fail(err, SCO_INVALID, "%.150s: %s", path, strerror(errno));
+        return sco_fail(err, SCO_INVALID,
+                        "the key %.150s cannot be read (%s): `scorehost "
+                        "keygen FOLDER` makes keys",
+                        path, strerror(errno));
     }
     len = fread(line, 1, sizeof(line) - 1, file);
     fclose(file);

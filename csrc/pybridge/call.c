@@ -24,6 +24,7 @@
 #include "pybridge/call_object.h"
 #include "pybridge/current.h"
 #include "pybridge/errors.h"
+#include "pybridge/forked.h"
 #include "pybridge/json.h"
 #include "pybridge/reply.h"
 
@@ -47,6 +48,7 @@ sco_scorer_init(const struct sco_scoring *scoring, struct sco_scorer *out)
     if (sco_encoder_init(&out->encoder) < 0) {
         return -1;
     }
+    sco_forked_watch();
     out->thread_id = PyThread_get_thread_ident();
     out->scoring = scoring;
     return 0;
@@ -125,6 +127,7 @@ end_run(struct sco_scorer *scorer)
 {
     int active = RUN_ACTIVE;
 
+    sco_forked_check();
     if (atomic_compare_exchange_strong(&scorer->run, &active, RUN_IDLE)) {
         return;
     }

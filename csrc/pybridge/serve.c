@@ -5,6 +5,7 @@
 #include "pybridge/current.h"
 #include "pybridge/errors.h"
 #include "pybridge/interrupt.h"
+#include "pybridge/term.h"
 
 /* Runs the handlers of signals that came. No call is in hand, so what they
  * raise has no one to go to. */
@@ -17,14 +18,17 @@ run_signal_handlers(void)
 }
 
 /* Takes what comes next, and waits for it without the GIL. SCO_CHILD_NONE
- * says to ask again. */
+ * says to ask again. What is taken is held until sco_term_let(). */
 static enum sco_child_event
 next_event(struct sco_child *child, struct sco_call *call,
            struct sco_child_line *line)
 {
-    enum sco_child_event event = sco_child_try_next(child, call, line);
+    enum sco_child_event event;
 
+    sco_term_hold();
+    event = sco_child_try_next(child, call, line);
     if (event == SCO_CHILD_NONE) {
+        sco_term_let();
         Py_BEGIN_ALLOW_THREADS event = sco_child_wait(child);
         Py_END_ALLOW_THREADS
     }
@@ -52,9 +56,10 @@ serve_until_stop(struct sco_child *child, struct sco_scorer *scorer)
         case SCO_CHILD_NONE:
             break;
         }
-        /* Also in a burst, where no wait is interrupted; without a signal it
-         * is a load and a compare. */
+        /* Also in a burst, where no wait is interrupted; without a signal
+         * these are a few loads and compares. */
         run_signal_handlers();
+        sco_term_let();
     }
 }
 
@@ -80,7 +85,9 @@ sco_serve(struct sco_child *child, PyObject *object, PyTypeObject *call_type)
     status = sco_child_ready(child, scoring.documents, scoring.document_count,
                              &err);
     if (status == SCO_OK) {
+        sco_term_install();
         serve_until_stop(child, &scorer);
+        sco_term_remove();
         result = 0;
     } else if (status == SCO_CLOSED) {
         result = 0; /* the host ended while the script was loading */

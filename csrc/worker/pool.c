@@ -72,7 +72,7 @@ log_end(const struct sco_worker *worker, const struct sco_worker_end *end)
     } else if (end->signal != 0) {
         sco_log(SCO_EVENT_WORKER_EXITED, "Worker (pid:%d) was sent %s!", pid,
                 sco_signal_name(end->signal));
-    } else if (end->exit_code != 0) {
+    } else if (end->exit_code != 0 || !worker->is_guest) {
         sco_log(SCO_EVENT_WORKER_EXITED, "Worker (pid:%d) exited with code %d",
                 pid, end->exit_code);
     }

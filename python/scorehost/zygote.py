@@ -55,6 +55,9 @@ class Zygote:
         # A script may have told the kernel, or a handler, to take ended
         # children away; then nobody could say how a worker ended.
         self._sigchld = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        # The host says when it is over. Who tells all processes at once, as systemd
+        # does, must not end the workers by way of us: they have requests in hand.
+        self._sigterm = signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
     def run(self) -> None:
         """Forks as asked until the host closes the socket."""
@@ -132,6 +135,8 @@ class Zygote:
             os.close(pidfd)
         if self._sigchld is not None:
             signal.signal(signal.SIGCHLD, self._sigchld)
+        if self._sigterm is not None:
+            signal.signal(signal.SIGTERM, self._sigterm)
         leave_exit_handlers()
         reseed()
         link = _core.attach(link_fd)

@@ -428,6 +428,16 @@ def state(pid: int) -> str:
     return text.rpartition(")")[2].split()[0]
 
 
+def is_pending(pid: int, number: int) -> bool:
+    """Whether a signal was sent to a process that it has not taken yet."""
+    try:
+        text = Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    masks = re.findall(r"^\w\w\wPnd:\t(\w+)$", text, re.M)
+    return any(int(mask, 16) >> (number - 1) & 1 for mask in masks)
+
+
 def is_over(pid: int) -> bool:
     """Whether nothing of a process runs; its main thread may be a zombie before the others."""
     try:

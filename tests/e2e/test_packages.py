@@ -143,6 +143,38 @@ def test_programs_and_processes_of_the_scripts_own(host: Make) -> None:
     assert server.post('{"lines": ["b", "a"]}').json == ["a", "b"]
 
 
+FORKS = """
+import os, sys
+def init(): pass
+def run(data):
+    pid = os.fork()
+    if pid == 0:
+        {child}
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+"""
+
+
+@pytest.mark.kinds("process", "thread", why="an interpreter may not fork")
+@pytest.mark.parametrize(
+    ("child", "code"),
+    [
+        ("return 'the child'", 1),
+        ("raise ValueError('the child')", 1),
+        ("sys.exit()", 0),
+        ("sys.exit(7)", 7),
+        ("sys.exit('why')", 1),
+        ("os._exit(9)", 9),
+    ])
+def test_what_run_forks_answers_nothing(host: Make, child: str, code: int) -> None:
+    server = host("", "--entry_script", "score.py",
+                  files={"score.py": FORKS.format(child=child)})
+    for _ in range(5):
+        assert server.post("x").json == code
+    assert ("End it in run(), by os._exit()" in server.stderr) is ("the child" in child)
+    assert server.ask("GET", "/score?a=1").json in (code, 1)
+    assert server.stop() == 0
+
+
 @pytest.mark.parametrize(
     ("script", "answer"),
     [

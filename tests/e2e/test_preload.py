@@ -217,6 +217,17 @@ def test_nothing_outlives_a_host_that_is_killed(host: Make) -> None:
     until("all gone", lambda: all(state(pid) in ("", "Z") for pid in below))
 
 
+def test_who_tells_all_processes_loses_no_request(lab: Host) -> None:
+    """The process that workers are forked from would take them along."""
+    running = lab.gate("all")
+    for pid in tree(lab.process.pid):
+        os.kill(pid, signal.SIGTERM)
+    lab.wait_said("Handling signal: term")
+    lab.open("all")
+    assert running.result().json == "all"
+    assert lab.wait() == 0
+
+
 def test_ending_does_not_wait_for_init(host: Make) -> None:
     server = start(host, "import time\ndef init(): time.sleep(60)\ndef run(data): pass\n",
                    wait=False)

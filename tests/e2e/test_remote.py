@@ -349,6 +349,14 @@ def test_a_place_that_is_none(host: Make, place: str, said: str) -> None:
     assert said in server.stderr
 
 
+def test_keys_that_are_not_there(host: Make) -> None:
+    server = host("lab.py", "--remote_listen", "tcp://127.0.0.1:1", "--remote_keys", "{app}/no",
+                  wait=False)
+    assert server.wait() == 1
+    assert f"misconfigured the key {server.app}/no/server.key cannot be read" in server.stderr
+    assert "`scorehost keygen FOLDER` makes keys" in server.stderr
+
+
 def test_no_workers_and_none_to_come(host: Make) -> None:
     server = host("lab.py", wait=False, env={"WORKER_COUNT": "0"})
     assert server.wait() == 1

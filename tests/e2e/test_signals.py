@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 
 import pytest
 
 from .conftest import Make
-from .host import Host, state
+from .host import Host, is_pending, state, tree
 from .wire import Closed, request, until
 
 ENDING = [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT]
@@ -106,8 +107,67 @@ def test_a_second_signal_does_not_wait(host: Make, second: int) -> None:
     server.wait_said("Handling signal: term")
     begun = time.monotonic()
     server.notify(second)
+    until("what comes is no echo of the first", lambda: time.monotonic() - begun > 1)
+    assert server.is_alive(), "within a second it is the same signal by another way"
+    server.notify(second)
     assert server.wait() == 0
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 4
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_who_tells_all_processes_stops_them_as_who_tells_the_first(
+    host: Make, number: int
+) -> None:
+    """systemd does, and timeout(1): what is in hand is answered all the same."""
+    server = host("lab.py", "--worker_count", "2").wait_ready(2)
+    running = [server.gate("all"), server.gate("more")]
+    waiting = server.do_later("echo", value=1)
+    assert not waiting.is_answered(0.05)
+    for pid in tree(server.process.pid):
+        if number == signal.SIGTERM or pid not in server.workers():
+            os.kill(pid, number)
+    server.wait_said("Handling signal")
+    for name in ("all", "more"):
+        server.open(name)
+    assert [later.result().json for later in running] == ["all", "more"]
+    assert waiting.result().json == 1
+    assert server.wait() == 0
+    assert "SIGKILL" not in server.stderr
+
+
+@pytest.mark.kinds("process", why="the process that a worker has for itself")
+def test_a_worker_that_is_told_to_end_answers_first(host: Make) -> None:
+    """As gunicorn's do; the second time it is meant."""
+    server = host("lab.py").wait_ready()
+    for times, status in ((1, 200), (2, 502)):
+        worker = server.workers()[0]
+        running = server.gate(f"told{times}")
+        for _ in range(times):
+            os.kill(worker, signal.SIGTERM)
+            until("it is taken", lambda pid=worker: not is_pending(pid, signal.SIGTERM))
+        server.open(f"told{times}")
+        assert running.result().status == status
+        server.wait_said(f"Worker (pid:{worker}) was sent SIGTERM!")
+        server.wait_ready(times + 1)
+    os.kill(server.workers()[0], signal.SIGTERM)
+    server.wait_said("was sent SIGTERM!", times=3)
+    assert server.do("echo", value=1).json == 1
+
+
+@pytest.mark.kinds("process", why="the process that a worker has for itself")
+def test_processes_of_the_script_are_ended_as_ever(host: Make) -> None:
+    """They inherit how a worker takes SIGTERM, but they are none."""
+    server = host("", "--entry_script", "score.py", files={"score.py": (
+        "import multiprocessing, time\n"
+        "def init(): pass\n"
+        "def run(data):\n"
+        "    child = multiprocessing.get_context('fork').Process(\n"
+        "        target=time.sleep, args=(600,))\n"
+        "    child.start()\n"
+        "    child.terminate()\n"
+        "    child.join()\n"
+        "    return child.exitcode\n")})
+    assert server.post("x").json == -signal.SIGTERM
 
 
 def test_hup_restarts_the_workers_and_nobody_notices(host: Make) -> None:
@@ -163,6 +223,14 @@ def test_ttin_and_ttou_add_and_take_one(host: Make) -> None:
     server.wait_said("Handling signal: ttou", times=2)
     assert server.do("echo", value=1).json == 1
     assert server.workers() == left, "the last one stays"
+
+
+@pytest.mark.kinds("thread", why="one thread alone stays alone")
+def test_ttin_tells_why_it_does_nothing(host: Make) -> None:
+    server = host("lab.py")
+    server.notify(signal.SIGTTIN)
+    server.wait_said("stays alone: start with --worker_count 2 or more")
+    assert server.do("echo", value=1).json == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGWINCH, signal.SIGPIPE])

@@ -319,6 +319,23 @@ def test_hup_under_load_loses_nothing(host: Make) -> None:
     assert seen == sorted(seen) and seen[0] == 1
 
 
+def test_a_new_host_loses_no_request_of_those_who_keep_their_connections(host: Make) -> None:
+    """They are told to come anew; what they send meanwhile is answered."""
+    server = host("", "--entry_script", "score.py", *THREAD, files={"score.py": scripts(1)})
+    for number in range(2, 6):
+        (server.app / "score.py").write_text(scripts(number))
+        server.notify(signal.SIGHUP)
+        seen = 0
+        while seen != number:
+            with server.connect() as connection:
+                while seen != number:
+                    response = connection.send(request(body=b"x")).response()
+                    assert response.status == 200
+                    seen = response.json[0]
+                    if response.get("Connection") == "close":
+                        break
+
+
 @pytest.mark.parametrize("script", ["raise ValueError('no good')\n", "import os; os._exit(9)\n"])
 def test_a_broken_new_script_changes_nothing(host: Make, script: str) -> None:
     server = host("", "--entry_script", "score.py", *THREAD, files={"score.py": scripts(1)})

@@ -442,7 +442,7 @@ give_pieces(struct tiny *tiny)
 static void
 drain(struct tiny *tiny)
 {
-    sco_http_drain(tiny->http);
+    sco_http_drain(tiny->http, 0);
 }
 
 static void

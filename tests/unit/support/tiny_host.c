@@ -195,7 +195,7 @@ static void
 drain(struct tiny_host *host)
 {
     host->visits.draining = true;
-    sco_http_drain(host->http);
+    sco_http_drain(host->http, 0);
 }
 
 static void

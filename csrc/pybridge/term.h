@@ -1,0 +1,27 @@
+/* term.h - SIGTERM in a worker process waits for the request in hand
+ *
+ * Who stops a service often tells all of its processes at once (systemd
+ * does), not the first one alone. A worker that died at once would take the
+ * request along that the host still waits for.
+ *
+ * Thread: main, the only one that scores.
+ */
+#ifndef SCO_PYBRIDGE_TERM_H
+#define SCO_PYBRIDGE_TERM_H
+
+/* From now on SIGTERM ends this process between two requests, and the second
+ * one at once. Does nothing where the script has a handler of its own, or
+ * ignores it. */
+void sco_term_install(void);
+
+/* As it was before, also for a signal that still waits. */
+void sco_term_remove(void);
+
+/* A request may be in hand from now on. */
+void sco_term_hold(void);
+
+/* None is in hand. Does not return if there was a signal meanwhile: the
+ * process ends by it. */
+void sco_term_let(void);
+
+#endif
