@@ -5,6 +5,7 @@ In kind thread a crash of the script is one of the host.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -138,6 +139,40 @@ def test_two_crashes_of_interpreters_move_the_script_to_processes(host: Make) ->
     assert server.post("crash").status == 502
     assert server.post("x").status == 200, "from now on a crash costs a worker"
     assert server.stop() == 0
+
+
+def test_a_stderr_that_nobody_reads_keeps_no_host_from_being_started(
+    host: Make, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "stderr.pipe"
+    os.mkfifo(pipe)
+    ours = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    server = host("lab.py", prefix=["bash", "-c", 'exec "$@" 2>"$0"', str(pipe)])
+    fill(ours)
+    for times in range(2):
+        os.kill(server.pid, signal.SIGKILL)
+        server.wait_ready(times + 2)
+        assert server.do("echo", value=times).json == times
+    with contextlib.suppress(BlockingIOError):
+        while os.read(ours, 65536):
+            pass
+    last = server.pid
+    os.kill(last, signal.SIGKILL)
+    server.wait_ready(4)
+    told = os.read(ours, 65536).decode()
+    assert told.count("lines-dropped count=2") == 1
+    assert f"the host (pid:{last}) was killed by SIGKILL after" in told
+    fill(ours)
+    assert server.stop() == 0, "a signal is passed on"
+    os.close(ours)
+
+
+def fill(pipe: int) -> None:
+    """Writes until not one more byte goes into a pipe."""
+    for size in (4096, 1):
+        with contextlib.suppress(BlockingIOError):
+            while os.write(pipe, b"x" * size):
+                pass
 
 
 # Ends
