@@ -397,8 +397,8 @@ static bool
 report_dropped(struct stream *stream)
 {
     struct sco_text note = dropped_note(stream);
-    bool done = !note.failed &&
-                write_now(stream, sco_text_slice(&note)) == note.len;
+    bool done =
+        !note.failed && write_now(stream, sco_text_slice(&note)) == note.len;
 
     if (done) {
         stream->locked.dropped_count = 0;
@@ -416,8 +416,8 @@ write_or_drop(struct stream *stream, struct sco_slice lines)
     if (stream->locked.dropped_count == 0 || report_dropped(stream)) {
         done = write_now(stream, lines);
     }
-    stream->locked.dropped_count += count_lines(
-        (struct sco_slice){ lines.data + done, lines.len - done });
+    stream->locked.dropped_count +=
+        count_lines((struct sco_slice){ lines.data + done, lines.len - done });
 }
 
 /* ---- the log thread --------------------------------------------------- */

@@ -219,6 +219,15 @@ on_relieved(void *arg)
     }
 }
 
+/* The host that was to take this one's place did not get ready. */
+static void
+on_alone(void *arg)
+{
+    struct host *host = arg;
+
+    sco_pool_stay(sco_deployment_pool(host->deployment));
+}
+
 /* Only another process can help: at once if this one has lost more workers
  * than it may, else when it is ready. Two hosts cannot have the one address
  * that remote workers come to. */
@@ -243,6 +252,18 @@ on_worn(void *arg, const char *why)
     }
 }
 
+/* Where only a new host can load the script anew, and must wait for the end
+ * of this one, that has happened already, and remote workers are to do so too.
+ */
+static void
+reload(struct host *host)
+{
+    sco_deployment_reload(host->deployment);
+    if (host->replaced) {
+        sco_deployment_renew_guests(host->deployment);
+    }
+}
+
 static void
 on_signal(void *arg, int number)
 {
@@ -263,7 +284,7 @@ on_signal(void *arg, int number)
     }
     if (number == SIGHUP && !host->draining) {
         sco_log(SCO_EVENT_SIGNAL, "Hang up: Master");
-        sco_deployment_reload(host->deployment);
+        reload(host);
     } else if ((number == SIGTTIN || number == SIGTTOU) &&
                host->seat == NULL) {
         sco_deployment_add_workers(host->deployment,
@@ -417,7 +438,7 @@ on_change(void *arg, const char *path)
 
     if (!host->draining) {
         sco_log(SCO_EVENT_FILE_CHANGED, "%s", path);
-        sco_deployment_reload(host->deployment);
+        reload(host);
     }
 }
 
@@ -443,7 +464,7 @@ make_all(struct host *host, struct sco_error *err)
     if (status == SCO_OK) {
         status =
             sco_relief_watch(&host->relief, host->loop, host->setup->report_fd,
-                             on_relieved, host, err);
+                             on_relieved, on_alone, host, err);
     }
     if (status == SCO_OK) {
         status = make_deployment(host, err);
