@@ -578,6 +578,19 @@ run(struct host *host)
     }
 }
 
+static void
+log_unfit(const struct host *host)
+{
+    sco_log(SCO_EVENT_WORKER_KIND_UNFIT,
+            "the script has crashed the host more than once in worker kind "
+            "interpreter: its workers are processes now%s (--worker_kind "
+            "process makes them so from the start)",
+            host->setup->unfit_known
+                ? ", and will be where --worker_kind is auto, until the "
+                  "script changes"
+                : "");
+}
+
 static enum sco_status
 choose_kind(struct host *host, struct sco_error *err)
 {
@@ -589,10 +602,7 @@ choose_kind(struct host *host, struct sco_error *err)
         return SCO_OK;
     case SCO_CONFIG_INTERPRETER:
         if (host->setup->kind_unfit) {
-            sco_log(SCO_EVENT_WORKER_KIND_UNFIT,
-                    "the script crashed the host in worker kind interpreter; "
-                    "its workers are processes now (--worker_kind process "
-                    "makes them so from the start)");
+            log_unfit(host);
             host->kind = &sco_process_worker;
             return SCO_OK;
         }

@@ -135,10 +135,41 @@ def test_two_crashes_of_interpreters_move_the_script_to_processes(host: Make) ->
             server.post("crash")
     worker = server.post("x").json
     assert server.workers() == [worker] != [server.pid]
-    assert server.stderr.count("worker-kind-unfit") == 1
+    assert server.stderr.count("worker-kind-unfit the script has crashed the host more than") == 1
     assert server.post("crash").status == 502
     assert server.post("x").status == 200, "from now on a crash costs a worker"
     assert server.stop() == 0
+    told = what_is_remembered(server)
+    assert told == "score.py has crashed its process more than once in subinterpreters"
+    assert "and will be where --worker_kind is auto, until the script changes" in server.stderr
+
+
+def what_is_remembered(server: Host) -> str:
+    """Why the next start takes processes, as one sees it that chooses by itself."""
+    code = ("import sys\nfrom scorehost import verdicts\n"
+            "print(getattr(verdicts.recall(sys.argv[1]), 'reason', ''))")
+    done = subprocess.run([sys.executable, "-c", code, str(server.app / "score.py")],
+                          env={**server.env, "AML_APP_ROOT": str(server.app)},
+                          capture_output=True, text=True, timeout=30)
+    return done.stdout.strip()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="auto takes no interpreters")
+def test_crashes_are_known_at_the_next_start(host: Make) -> None:
+    script = ("import os, signal, time\ndef init(): pass\ndef run(data):\n"
+              "    os.kill(os.getpid(), signal.SIGSEGV)\n    time.sleep(20)\n")
+    more = {"env": {"WORKER_KIND": "auto"}, "files": {"score.py": script}}
+    first = host("", "--entry_script", "score.py", **more)
+    assert "score.py loads in subinterpreters: using one interpreter" in first.stdout
+    for _ in range(2):
+        with pytest.raises((Closed, ConnectionResetError)):
+            first.post("x")
+    first.wait_said("worker-kind-unfit")
+    first.wait_ready(3)
+    assert first.stop() == 0
+    done = subprocess.run([sys.executable, "-m", "scorehost.cli", "check", "score.py"],
+                          cwd=first.app, env=first.env, capture_output=True, text=True, timeout=60)
+    assert "process: score.py has crashed its process more than once" in done.stdout, done
 
 
 def test_a_stderr_that_nobody_reads_keeps_no_host_from_being_started(
