@@ -178,7 +178,7 @@ test-kinds: $(STAMPS)/test-packages $(STAMPS)/installed
 # the address and undefined behaviour sanitizers. Python's own memory is not
 # ours to judge: leaks are looked for by the unit tests.
 CHAOS_SECONDS ?= 60
-CHAOS_KINDS ?= process thread
+CHAOS_KINDS ?= process thread interpreter
 
 .PHONY: test-chaos-asan
 test-chaos-asan: $(STAMPS)/test-packages $(STAMPS)/installed

@@ -19,6 +19,9 @@
  * rings hold something. Stopping waits until the rings are empty or the time
  * is up; then each ring is closed, and later lines are written by their
  * callers again.
+ *
+ * A process without a log thread that must not wait (sco_log_never_wait())
+ * keeps no line: what does not go out at once is counted as dropped.
  */
 #define _GNU_SOURCE /* pwritev2() */
 #include "base/log.h"
@@ -86,6 +89,7 @@ static struct {
     uint64_t stop_at_ns; /* set before `stopping`, read after it */
     atomic_bool stopping;
     atomic_bool no_nowait; /* the kernel has it not for pipes */
+    bool never_wait;       /* main's alone: there is no other thread */
 } writer;
 
 /* ---- events ----------------------------------------------------------- */
@@ -338,20 +342,29 @@ count_lines(struct sco_slice lines)
     return count;
 }
 
-/* Says how many lines are missing, if that and the lines after it fit. */
-static bool
-ring_report_dropped(struct stream *stream, size_t after_bytes)
+/* The line that says how many are missing. */
+static struct sco_text
+dropped_note(const struct stream *stream)
 {
     const struct sco_event_info *event = &events[SCO_EVENT_LINES_DROPPED];
-    size_t room = RING_BYTES - stream->locked.held;
     struct sco_text note = { 0 };
-    bool fits;
 
     sco_log_prefix(&note, event->level, getpid(), OWN_LOGGER);
     sco_text_add(&note, sco_slice_of(event->id));
     sco_text_add(&note, SCO_SLICE(" count="));
     sco_text_add_number(&note, stream->locked.dropped_count);
     sco_text_add_char(&note, '\n');
+    return note;
+}
+
+/* Says how many lines are missing, if that and the lines after it fit. */
+static bool
+ring_report_dropped(struct stream *stream, size_t after_bytes)
+{
+    size_t room = RING_BYTES - stream->locked.held;
+    struct sco_text note = dropped_note(stream);
+    bool fits;
+
     fits =
         !note.failed && after_bytes <= room && note.len <= room - after_bytes;
     if (fits) {
@@ -375,6 +388,36 @@ ring_hold(struct stream *stream, struct sco_slice lines)
     }
     stream->locked.dropped_count +=
         count_lines((struct sco_slice){ lines.data + len, lines.len - len });
+}
+
+/* ---- without a ring, with the stream's mutex held ---------------------- */
+
+/* Says how many lines are missing; false when there is no room for it. */
+static bool
+report_dropped(struct stream *stream)
+{
+    struct sco_text note = dropped_note(stream);
+    bool done =
+        !note.failed && write_now(stream, sco_text_slice(&note)) == note.len;
+
+    if (done) {
+        stream->locked.dropped_count = 0;
+    }
+    sco_text_finish(&note);
+    return done;
+}
+
+/* Writes what goes out at once, and counts the lines that do not. */
+static void
+write_or_drop(struct stream *stream, struct sco_slice lines)
+{
+    size_t done = 0;
+
+    if (stream->locked.dropped_count == 0 || report_dropped(stream)) {
+        done = write_now(stream, lines);
+    }
+    stream->locked.dropped_count +=
+        count_lines((struct sco_slice){ lines.data + done, lines.len - done });
 }
 
 /* ---- the log thread --------------------------------------------------- */
@@ -540,6 +583,7 @@ streams_open(struct sco_error *err)
         streams[i].kind = kind_of(streams[i].fd);
         (void)pthread_mutex_lock(&streams[i].locked.mutex);
         streams[i].locked.ring = ring;
+        streams[i].locked.dropped_count = 0; /* another process's to tell */
         (void)pthread_mutex_unlock(&streams[i].locked.mutex);
     }
     return SCO_OK;
@@ -559,6 +603,7 @@ sco_log_start(struct sco_error *err)
     enum sco_status status;
 
     atomic_store(&writer.stopping, false);
+    writer.never_wait = false;
     writer.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (writer.wake_fd < 0) {
         return sco_fail(err, SCO_INTERNAL, "eventfd: %s", strerror(errno));
@@ -596,15 +641,26 @@ sco_log_stop(uint32_t timeout_ms)
 }
 
 void
+sco_log_never_wait(bool never)
+{
+    for (size_t i = 0; i < STREAM_COUNT; i++) {
+        streams[i].kind = kind_of(streams[i].fd);
+    }
+    writer.never_wait = never;
+}
+
+void
 sco_log_write(int fd, struct sco_slice lines)
 {
     struct stream *stream = &streams[fd == STDERR_FILENO ? 1 : 0];
     bool started;
+    bool waits;
     bool wake = false;
     size_t done = 0;
 
     (void)pthread_mutex_lock(&stream->locked.mutex);
     started = stream->locked.ring != NULL;
+    waits = !started && !writer.never_wait;
     if (started && stream->locked.held == 0 &&
         stream->locked.dropped_count == 0) {
         done = write_now(stream, lines);
@@ -614,11 +670,14 @@ sco_log_write(int fd, struct sco_slice lines)
         ring_hold(stream,
                   (struct sco_slice){ lines.data + done, lines.len - done });
     }
+    if (!started && !waits) {
+        write_or_drop(stream, lines);
+    }
     (void)pthread_mutex_unlock(&stream->locked.mutex);
     if (wake) {
         writer_wake();
     }
-    if (!started) {
+    if (waits) {
         write_waiting(stream->fd, lines);
     }
 }

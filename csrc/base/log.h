@@ -21,6 +21,7 @@
 #include "base/slice.h"
 #include "base/status.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -55,11 +56,18 @@ enum sco_status sco_log_start(struct sco_error *err);
  * Thread: main. Blocks: `timeout_ms` at most. */
 void sco_log_stop(uint32_t timeout_ms);
 
+/* Says whether lines are dropped, and counted, that cannot be written at once
+ * while there is no log thread: for a process that has no other thread and
+ * must not wait for a reader. The log thread's start ends it.
+ *
+ * Thread: main, while it is alone. */
+void sco_log_never_wait(bool never);
+
 /* Writes an event's line to stderr: the event's id in front where the event
  * is our own, the bare text where log parsers know the line already. Control
  * bytes in the text become '?', so that it stays one line.
  *
- * Blocks: never while the log thread runs. */
+ * Blocks: never while the log thread runs, or after sco_log_never_wait(). */
 void sco_log(enum sco_event event, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -73,8 +81,8 @@ void sco_log_prefix(struct sco_text *text, enum sco_log_level level, pid_t pid,
  * gets through says how many. A line in a pipe is torn by nobody else's if it
  * is PIPE_BUF bytes (4096) long at most.
  *
- * Blocks: while the log thread runs, for no reader; for a file or a terminal
- *         as long as write() does. */
+ * Blocks: for no reader where sco_log() does not; for a file or a terminal as
+ *         long as write() does. */
 void sco_log_write(int fd, struct sco_slice lines);
 
 /* The table behind the events, for the tests and the documentation. */

@@ -43,6 +43,7 @@ struct sco_deployment {
     uint64_t given_ns; /* when a worker was last given a request */
     uint64_t run_ns;   /* mean of the last run()s */
     bool moved;        /* to the fallback, or it was tried */
+    bool renews;       /* its end is for a script to be loaded anew */
     bool stopping;
     bool stopped; /* the pool was told */
 };
@@ -261,7 +262,9 @@ finish_stop(struct sco_deployment *deployment)
     if (deployment->stopping && !deployment->stopped &&
         deployment->queue.count == 0) {
         deployment->stopped = true;
-        sco_remote_ending(deployment->remote);
+        if (!deployment->renews) {
+            sco_remote_ending(deployment->remote);
+        }
         sco_pool_stop(&deployment->pool);
     }
 }
@@ -331,6 +334,12 @@ sco_deployment_reload(struct sco_deployment *deployment)
     } else if (sco_zygote_reload(deployment->zygote, &err) != SCO_OK) {
         sco_log(SCO_EVENT_PRELOAD_KEPT, "%s", err.text);
     }
+}
+
+void
+sco_deployment_renew_guests(struct sco_deployment *deployment)
+{
+    deployment->renews = true;
 }
 
 /* ---- requests ------------------------------------------------------- */

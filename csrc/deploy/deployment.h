@@ -86,6 +86,10 @@ void sco_deployment_start(struct sco_deployment *deployment);
 /* Has the script read again, by new workers beside the old ones. */
 void sco_deployment_reload(struct sco_deployment *deployment);
 
+/* Has remote workers that go with this deployment load the script anew before
+ * they come to the next one; else they come as they are. */
+void sco_deployment_renew_guests(struct sco_deployment *deployment);
+
 /* Adds workers, or takes some away; one stays, and where there is autoscaling
  * its limits hold. */
 void sco_deployment_add_workers(struct sco_deployment *deployment, int more);

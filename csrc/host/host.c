@@ -233,6 +233,15 @@ on_relieved(void *arg)
     }
 }
 
+/* The host that was to take this one's place did not get ready. */
+static void
+on_alone(void *arg)
+{
+    struct host *host = arg;
+
+    sco_pool_stay(sco_deployment_pool(host->deployment));
+}
+
 /* Only another process can help: at once if this one has lost more workers
  * than it may, else when it is ready. Two hosts cannot have the one address
  * that remote workers come to. */
@@ -257,6 +266,18 @@ on_worn(void *arg, const char *why)
     }
 }
 
+/* Where only a new host can load the script anew, and must wait for the end
+ * of this one, that has happened already, and remote workers are to do so too.
+ */
+static void
+reload(struct host *host)
+{
+    sco_deployment_reload(host->deployment);
+    if (host->replaced) {
+        sco_deployment_renew_guests(host->deployment);
+    }
+}
+
 static void
 on_signal(void *arg, int number)
 {
@@ -277,7 +298,7 @@ on_signal(void *arg, int number)
     }
     if (number == SIGHUP && !host->draining) {
         sco_log(SCO_EVENT_SIGNAL, "Hang up: Master");
-        sco_deployment_reload(host->deployment);
+        reload(host);
     } else if ((number == SIGTTIN || number == SIGTTOU) &&
                host->seat != NULL) {
         sco_log(SCO_EVENT_SIGNAL,
@@ -435,7 +456,7 @@ on_change(void *arg, const char *path)
 
     if (!host->draining) {
         sco_log(SCO_EVENT_FILE_CHANGED, "%s", path);
-        sco_deployment_reload(host->deployment);
+        reload(host);
     }
 }
 
@@ -461,7 +482,7 @@ make_all(struct host *host, struct sco_error *err)
     if (status == SCO_OK) {
         status =
             sco_relief_watch(&host->relief, host->loop, host->setup->report_fd,
-                             on_relieved, host, err);
+                             on_relieved, on_alone, host, err);
     }
     if (status == SCO_OK) {
         status = make_deployment(host, err);
@@ -579,6 +600,19 @@ run(struct host *host)
     }
 }
 
+static void
+log_unfit(const struct host *host)
+{
+    sco_log(SCO_EVENT_WORKER_KIND_UNFIT,
+            "the script has crashed the host more than once in worker kind "
+            "interpreter: its workers are processes now%s (--worker_kind "
+            "process makes them so from the start)",
+            host->setup->unfit_known
+                ? ", and will be where --worker_kind is auto, until the "
+                  "script changes"
+                : "");
+}
+
 static enum sco_status
 choose_kind(struct host *host, struct sco_error *err)
 {
@@ -590,10 +624,7 @@ choose_kind(struct host *host, struct sco_error *err)
         return SCO_OK;
     case SCO_CONFIG_INTERPRETER:
         if (host->setup->kind_unfit) {
-            sco_log(SCO_EVENT_WORKER_KIND_UNFIT,
-                    "the script crashed the host in worker kind interpreter; "
-                    "its workers are processes now (--worker_kind process "
-                    "makes them so from the start)");
+            log_unfit(host);
             host->kind = &sco_process_worker;
             return SCO_OK;
         }

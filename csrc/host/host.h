@@ -20,7 +20,8 @@ struct sco_host_setup {
     const struct sco_runners *runners;
     struct sco_listeners *listeners; /* open; the host closes them */
     int report_fd;                   /* to the supervisor; -1: there is none */
-    bool kind_unfit; /* subinterpreters crashed hosts: take processes */
+    bool kind_unfit;  /* subinterpreters crashed hosts: take processes */
+    bool unfit_known; /* ... and the next start knows it */
 };
 
 /* Serves until told to stop by a signal, until another host has taken its

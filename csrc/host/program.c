@@ -25,6 +25,18 @@ struct program {
     struct sco_signals_before signals;
 };
 
+/* Whether the next start will know that the script is unfit. */
+static bool
+remember_unfit(const struct program *program, const struct sco_stand *stand)
+{
+    const struct sco_process *process = program->process;
+
+    return stand != NULL && stand->kind_unfit &&
+           program->config->worker_kind == SCO_CONFIG_INTERPRETER &&
+           process->remember_unfit != NULL &&
+           process->remember_unfit(process->arg);
+}
+
 static int
 serve(struct program *program, const struct sco_stand *stand)
 {
@@ -35,6 +47,7 @@ serve(struct program *program, const struct sco_stand *stand)
         .listeners = &program->listeners,
         .report_fd = stand != NULL ? stand->report_fd : -1,
         .kind_unfit = stand != NULL && stand->kind_unfit,
+        .unfit_known = remember_unfit(program, stand),
     };
 
     return sco_host_serve(&setup);

@@ -11,6 +11,7 @@
 
 #include "base/slice.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct sco_runners;
@@ -22,6 +23,11 @@ struct sco_process {
 
     /* fork(), with what the program wants done before and after it. */
     pid_t (*fork)(void *arg);
+
+    /* Remembers that the script is to be kept out of the host's process, for
+     * the next start; false when that cannot be. In the host's process.
+     * NULL: there is nobody who could. */
+    bool (*remember_unfit)(void *arg);
 
     /* Ends the host's process with this exit code. Does not return. */
     void (*leave)(void *arg, int code);

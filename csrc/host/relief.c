@@ -15,6 +15,8 @@ on_report(void *arg, uint32_t events)
         relief->is_asking = false;
         if (report.kind == SCO_REPORT_RELIEVED) {
             relief->on_relieved(relief->arg);
+        } else if (report.kind == SCO_REPORT_ALONE) {
+            relief->on_alone(relief->arg);
         }
     }
     if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
@@ -24,8 +26,8 @@ on_report(void *arg, uint32_t events)
 
 enum sco_status
 sco_relief_watch(struct sco_relief *relief, struct sco_loop *loop, int fd,
-                 void (*on_relieved)(void *arg), void *arg,
-                 struct sco_error *err)
+                 void (*on_relieved)(void *arg), void (*on_alone)(void *arg),
+                 void *arg, struct sco_error *err)
 {
     enum sco_status status = SCO_OK;
 
@@ -33,6 +35,7 @@ sco_relief_watch(struct sco_relief *relief, struct sco_loop *loop, int fd,
         .watch = { .fd = fd, .on_ready = on_report, .arg = relief },
         .loop = loop,
         .on_relieved = on_relieved,
+        .on_alone = on_alone,
         .arg = arg,
     };
     if (fd >= 0) {

@@ -15,20 +15,23 @@ struct sco_relief {
     struct sco_watch watch; /* fd -1: there is no supervisor */
     struct sco_loop *loop;
     void (*on_relieved)(void *arg);
+    void (*on_alone)(void *arg);
     void *arg;
     bool has_told_ready;
     bool is_asking; /* for a successor */
 };
 
 /* Watches the line `fd`, which may be -1. `on_relieved` is called once
- * another host serves.
+ * another host serves, `on_alone` each time that one was asked for and could
+ * not be had.
  *
  * Ownership: `fd` stays the caller's.
  * Errors:    SCO_INTERNAL. */
 SCO_NODISCARD
 enum sco_status sco_relief_watch(struct sco_relief *relief,
                                  struct sco_loop *loop, int fd,
-                                 void (*on_relieved)(void *arg), void *arg,
+                                 void (*on_relieved)(void *arg),
+                                 void (*on_alone)(void *arg), void *arg,
                                  struct sco_error *err);
 
 /* A worker is ready; only the first call is told. */

@@ -193,8 +193,9 @@ set_common(void *handle, enum sco_zmq_kind kind)
     if (kind == SCO_ZMQ_ROUTER) {
         return done && set_number(handle, ZMQ_ROUTER_MANDATORY, 1);
     }
-    return done && set_number(handle, ZMQ_IMMEDIATE, 1) &&
-           set_number(handle, ZMQ_RECONNECT_IVL, RECONNECT_MS) &&
+    /* Not ZMQ_IMMEDIATE: when a connection ends, that drops what has come over
+     * it and was not taken yet. */
+    return done && set_number(handle, ZMQ_RECONNECT_IVL, RECONNECT_MS) &&
            set_number(handle, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS);
 }
 
@@ -252,6 +253,15 @@ sco_zmq_socket_close(struct sco_zmq_socket *socket)
         lib.zmq_close(socket->monitor);
     }
     free(socket);
+}
+
+void
+sco_zmq_socket_abandon(struct sco_zmq_socket *socket)
+{
+    if (socket != NULL) {
+        (void)set_number(socket->handle, ZMQ_LINGER, 0);
+    }
+    sco_zmq_socket_close(socket);
 }
 
 static bool
@@ -475,8 +485,7 @@ sco_zmq_wait(const struct sco_zmq_wait *waits, size_t count, long timeout_ms)
         items[used].fd = wait->fd;
         items[used].socket =
             wait->socket != NULL ? wait->socket->handle : NULL;
-        items[used].events =
-            (short)(ZMQ_POLLIN | (wait->for_room ? ZMQ_POLLOUT : 0));
+        items[used].events = ZMQ_POLLIN;
         used++;
         if (wait->socket != NULL && wait->socket->monitor != NULL) {
             items[used].socket = wait->socket->monitor;

@@ -62,7 +62,6 @@ struct sco_zmq_message {
 struct sco_zmq_wait {
     struct sco_zmq_socket *socket; /* or NULL */
     int fd;
-    bool for_room; /* also until the socket can send */
 };
 
 /* Loads the library and makes a context.
@@ -86,6 +85,9 @@ enum sco_status sco_zmq_socket_create(struct sco_zmq *zmq,
 
 /* Closes it; what was sent still goes out. NULL is allowed. */
 void sco_zmq_socket_close(struct sco_zmq_socket *socket);
+
+/* Closes it; what has not gone out yet never does. NULL is allowed. */
+void sco_zmq_socket_abandon(struct sco_zmq_socket *socket);
 
 /* Listens. With a `secret` key every peer must know its public half, and be
  * let in by the guard. `guard` listens at the library's own place.

@@ -37,6 +37,12 @@ sco_zmq_socket_close(struct sco_zmq_socket *socket)
     (void)socket;
 }
 
+void
+sco_zmq_socket_abandon(struct sco_zmq_socket *socket)
+{
+    (void)socket;
+}
+
 enum sco_status
 sco_zmq_listen(struct sco_zmq_socket *socket, const char *endpoint,
                const struct sco_zmq_key *secret, struct sco_error *err)

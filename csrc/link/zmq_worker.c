@@ -119,7 +119,7 @@ say_bye(struct sco_zmq_worker *worker, enum sco_frame_bye why)
 static void
 part(struct sco_zmq_worker *worker, uint64_t pause_ms)
 {
-    sco_zmq_socket_close(worker->socket);
+    sco_zmq_socket_abandon(worker->socket);
     worker->socket = NULL;
     worker->session = 0;
     worker->pause_ms = pause_ms;
@@ -172,7 +172,7 @@ open_line(struct sco_zmq_worker *worker)
     enter(worker, LINE_CONNECTING);
 }
 
-/* Says hello, as soon as there is somebody who hears it. */
+/* Says hello: there is somebody who hears it. */
 static void
 greet(struct sco_zmq_worker *worker)
 {
@@ -356,10 +356,22 @@ hear(struct sco_zmq_worker *worker, const struct sco_zmq_message *message)
 }
 
 static void
+hear_disconnected(struct sco_zmq_worker *worker)
+{
+    if (worker->state == LINE_SERVING) {
+        lose(worker, "the connection broke");
+    } else if (worker->state == LINE_GREETING) {
+        part(worker, longer(worker->pause_ms)); /* the hello went with it */
+    }
+}
+
+/* What came before a connection broke is heard first: it may be a farewell.
+ * So the events are taken before the messages, and heeded after them. */
+static void
 hear_all(struct sco_zmq_worker *worker)
 {
+    unsigned events = sco_zmq_events(worker->socket);
     struct sco_zmq_message message;
-    unsigned events;
 
     for (int i = 0; i < MESSAGES_PER_TURN && worker->socket != NULL; i++) {
         if (sco_zmq_receive(worker->socket, &message) != SCO_OK) {
@@ -368,7 +380,9 @@ hear_all(struct sco_zmq_worker *worker)
         hear(worker, &message);
         sco_zmq_drop(&message);
     }
-    events = worker->socket != NULL ? sco_zmq_events(worker->socket) : 0;
+    if (worker->socket == NULL || worker->over) {
+        return;
+    }
     if ((events & SCO_ZMQ_REFUSED) != 0) {
         complain(worker, "it does not know this worker's key; put its .pub "
                          "file into the host's folder of keys");
@@ -377,9 +391,12 @@ hear_all(struct sco_zmq_worker *worker)
         complain(worker, "the two do not agree about keys: is --server_key "
                          "the host's own, and has the host --remote_keys?");
         part(worker, longer(worker->pause_ms));
-    } else if ((events & SCO_ZMQ_DISCONNECTED) != 0 &&
-               worker->state == LINE_SERVING) {
-        lose(worker, "the connection broke");
+    } else if ((events & SCO_ZMQ_DISCONNECTED) != 0) {
+        hear_disconnected(worker);
+    }
+    if ((events & SCO_ZMQ_CONNECTED) != 0 &&
+        worker->state == LINE_CONNECTING) {
+        greet(worker);
     }
 }
 
@@ -421,7 +438,6 @@ keep_time(struct sco_zmq_worker *worker)
         if (spent_ms > PATIENCE_MS) {
             complain(worker, "nobody answers there; trying on");
         }
-        greet(worker);
         return PATIENCE_MS;
     case LINE_GREETING:
         if (spent_ms > PATIENCE_MS) {
@@ -474,7 +490,6 @@ turn(struct sco_zmq_worker *worker)
         timeout_ms = 0;
     }
     waits[1].socket = worker->socket;
-    waits[1].for_room = worker->state == LINE_CONNECTING;
     sco_zmq_wait(waits, worker->socket != NULL ? 2 : 1, timeout_ms);
     while (read(waits[0].fd, &rung, sizeof(rung)) < 0 && errno == EINTR) {
     }

@@ -21,6 +21,7 @@
 struct serving {
     struct sco_bridge *bridge;
     struct sco_isolated *isolated;
+    PyObject *boot_text; /* borrowed */
 };
 
 /* fork() as os.fork() does it: Python's own locks and thread are put in order
@@ -44,6 +45,32 @@ fork_python(void *arg)
     sco_bridge_detach(serving->bridge);
     errno = failed;
     return pid;
+}
+
+/* Has the kind that auto chooses remembered. What goes wrong with it is no
+ * reason not to serve. */
+static bool
+remember_unfit(void *arg)
+{
+    const struct serving *serving = arg;
+    PyObject *kinds;
+    PyObject *kept = NULL;
+    bool is_kept;
+
+    sco_bridge_attach(serving->bridge);
+    kinds = PyImport_ImportModule("scorehost.kinds");
+    if (kinds != NULL) {
+        kept = PyObject_CallMethod(kinds, "remember_crashes", "O",
+                                   serving->boot_text);
+    }
+    is_kept = kept == Py_True;
+    if (kept == NULL) {
+        PyErr_WriteUnraisable(kinds);
+    }
+    Py_XDECREF(kept);
+    Py_XDECREF(kinds);
+    sco_bridge_detach(serving->bridge);
+    return is_kept;
 }
 
 /* Lets go of the script, with the exit code at hand. */
@@ -76,8 +103,14 @@ sco_program_serve(PyObject *module, PyTypeObject *call_type,
 {
     struct serving serving = {
         .bridge = sco_bridge_create(boot_text, call_type),
+        .boot_text = boot_text,
     };
-    const struct sco_process process = { &serving, fork_python, leave_python };
+    const struct sco_process process = {
+        .arg = &serving,
+        .fork = fork_python,
+        .remember_unfit = remember_unfit,
+        .leave = leave_python,
+    };
     struct sco_runners runners;
     int code;
 

@@ -24,6 +24,10 @@
  * A restart forks from this process, in which nothing of a script ever was.
  * Memory is shared until one side writes to it, so this side does as little
  * as it can.
+ *
+ * There is no log thread here, as there is no thread at all. So a line that
+ * nobody reads is dropped: a full pipe must keep no host from being started,
+ * and no signal from being passed on.
  */
 #define _GNU_SOURCE /* signalfd() with flags */
 #include "supervisor/supervisor.h"
@@ -627,6 +631,7 @@ sco_supervise(const struct sco_supervision *what)
         sco_log(SCO_EVENT_INTERNAL, "signalfd: %s", strerror(errno));
         return CODE_FAILED;
     }
+    sco_log_never_wait(true);
     for (;;) {
         start_due(&sup, sco_clock_now_ns());
         if (is_over(&sup)) {
@@ -637,6 +642,7 @@ sco_supervise(const struct sco_supervision *what)
         bury_the_dead(&sup);
         kill_overdue(&sup, sco_clock_now_ns());
     }
+    sco_log_never_wait(false);
     release_signals(&sup);
     return sup.exit_code;
 }

@@ -76,8 +76,8 @@ struct sco_pool {
     struct sco_worker *leaver;   /* whose place was taken */
     struct sco_recycle_limits limits;
     struct sco_timer age;
-    uint64_t recycle_from_ns; /* after a newcomer that failed */
-    bool worn_told;
+    uint64_t recycle_from_ns; /* after a newcomer, or a host, that failed */
+    bool worn_told;           /* and no answer has come */
 };
 
 /* What a probe is told. */
@@ -110,6 +110,10 @@ enum sco_status sco_pool_admit(struct sco_pool *pool,
  * an earlier reload is on, it starts over. A kind that cannot do it in this
  * host tells on_worn(). */
 void sco_pool_reload(struct sco_pool *pool);
+
+/* No new host could be had, though on_worn() told that one is needed. It is
+ * told again, but not at once. */
+void sco_pool_stay(struct sco_pool *pool);
 
 /* Moves the script to workers of another kind. Those of the former one are
  * given no more work from now on; they leave when the first of the new kind

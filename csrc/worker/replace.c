@@ -22,8 +22,9 @@
 
 #include <stdio.h>
 
-/* How long worn workers stay after a newcomer that failed. The next one is
- * likely to fail as well, and its start takes CPU from those that serve. */
+/* How long worn workers stay after a newcomer, or a host, that failed. The
+ * next one is likely to fail as well, and its start takes CPU from those that
+ * serve. */
 #define AFTER_FAILURE_NS (30 * SCO_NS_PER_S)
 
 bool
@@ -59,10 +60,21 @@ replace_is_beside(const struct sco_pool *pool)
 
 /* ---- one after the other -------------------------------------------- */
 
+/* Lets workers be worn for a while. */
+static void
+bear_with_them(struct sco_pool *pool)
+{
+    struct sco_loop *loop = pool->kind.setup->loop;
+
+    pool->recycle_from_ns = sco_loop_now_ns(loop) + AFTER_FAILURE_NS;
+    if (pool->limits.age_ns != 0) {
+        sco_loop_timer_set(loop, &pool->age, pool->recycle_from_ns);
+    }
+}
+
 static void
 give_up(struct sco_pool *pool, const char *how)
 {
-    uint64_t now_ns = sco_loop_now_ns(pool->kind.setup->loop);
     struct sco_worker *worker = NULL;
 
     if (pool->former.ops != NULL) {
@@ -85,11 +97,7 @@ give_up(struct sco_pool *pool, const char *how)
     while ((worker = sco_pool_next(pool, worker)) != NULL) {
         worker->worn = SCO_RECYCLE_NOT;
     }
-    pool->recycle_from_ns = now_ns + AFTER_FAILURE_NS;
-    if (pool->limits.age_ns != 0) {
-        sco_loop_timer_set(pool->kind.setup->loop, &pool->age,
-                           pool->recycle_from_ns);
-    }
+    bear_with_them(pool);
 }
 
 static void
@@ -277,6 +285,15 @@ tell_worn(struct sco_pool *pool, const char *it)
         pool->worn_told = true;
         snprintf(why, sizeof(why), "a worker inside it %s", it);
         pool->boss.on_worn(pool->boss.arg, why);
+    }
+}
+
+void
+sco_pool_stay(struct sco_pool *pool)
+{
+    pool->worn_told = false;
+    if (!pool->stopping) {
+        bear_with_them(pool);
     }
 }
 

@@ -77,6 +77,26 @@ def remember_unfit(script_path: str, modules: list[str]) -> None:
         verdicts.remember_unfit(script, modules)
 
 
+def remember_crashes(boot: str) -> bool:
+    """Marks a script as one for processes: it has crashed the host; whether that is kept.
+
+    For the host itself; `boot` is what its workers are told.
+    """
+    import json
+
+    from scorehost import settings, verdicts
+
+    try:
+        file = settings.read_file(json.loads(boot)["config_file"])
+    except settings.ConfigFileError:
+        return False
+    script = script_file(settings.load(os.environ, file)[0])
+    if script:
+        verdicts.remember_crashes(script)
+    known = verdicts.recall(script) if script else None
+    return known is not None and known.met
+
+
 def choose(
     keys: Mapping[str, object],
     settings: Settings,

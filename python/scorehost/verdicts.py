@@ -30,11 +30,14 @@ _FIT, _UNFIT, _MET = "fit", "unfit", "met"
 class Verdict:
     """Whether a script fits into subinterpreters, and in a clause why."""
 
-    __slots__ = ("fit", "met", "reason")
+    __slots__ = ("files", "fit", "met", "reason")
 
-    def __init__(self, fit: bool, reason: str, met: bool = False) -> None:
+    def __init__(
+        self, fit: bool, reason: str, met: bool = False, files: Iterable[str] = ()
+    ) -> None:
         self.fit = fit
         self.reason = reason
+        self.files = files  # that it depends on, where it was remembered
         self.met = met  # a worker met it while it served; no probe sees that
 
 
@@ -59,9 +62,10 @@ def recall(script: str) -> Verdict | None:
         return None
     if len(lines) < 4 or lines[0] != _HEAD or lines[1] not in (_FIT, _UNFIT, _MET):
         return None
-    if lines[-1] or any(_mark(line.split(" ", 2)[-1]) != line for line in lines[3:-1]):
+    if lines[-1] or any(_mark(_file_of(line)) != line for line in lines[3:-1]):
         return None
-    return Verdict(lines[1] == _FIT, lines[2], lines[1] == _MET)
+    files = [_file_of(line) for line in lines[3:-1]]
+    return Verdict(lines[1] == _FIT, lines[2], lines[1] == _MET, files)
 
 
 def remember(script: str, verdict: Verdict, files: Iterable[str]) -> None:
@@ -86,6 +90,17 @@ def remember_unfit(script_path: str, modules: list[str]) -> None:
     files = [*siblings(script_path), *_packages(modules)]
     reason = f"{refusal(modules)}, as one of its workers met"
     remember(script_path, Verdict(False, reason, met=True), files)
+
+
+def remember_crashes(script: str) -> None:
+    """Marks a script as one for processes: its subinterpreters crashed the host.
+
+    What the script has loaded stands in the verdict that there was, if any.
+    """
+    known = recall(script)
+    files = [*siblings(script), *(known.files if known is not None else ())]
+    reason = f"{os.path.basename(script)} has crashed its process more than once in subinterpreters"
+    remember(script, Verdict(False, reason, met=True), files)
 
 
 def refusal(modules: list[str]) -> str:
@@ -134,6 +149,11 @@ def _mark(path: str) -> str:
     except (OSError, ValueError):
         return ""
     return "" if "\n" in path else f"{stat.st_size} {stat.st_mtime_ns} {path}"
+
+
+def _file_of(mark: str) -> str:
+    """The path in a mark."""
+    return mark.split(" ", 2)[-1]
 
 
 def _path(script: str) -> str:

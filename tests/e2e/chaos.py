@@ -16,9 +16,11 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any, Callable, Union
 
-from .host import Host, state
+from .host import READY, Host, children, state
 from .wire import Broken, Closed, Connection, Response, request
 
 #: The time limit of run() in the storm.
@@ -51,8 +53,9 @@ class Orders:
                "exit": 3, "leak": 5, "hang": 2, "crash": 2}
 
     def __init__(self, name: str, dice: random.Random, hang_in: tuple[str, ...],
-                 crashes: bool) -> None:
+                 crashes: bool, faults: bool) -> None:
         self.name = name
+        self.crash_by = (*(("segv",) if faults else ()), "abort", "kill", "0", "7")
         self.dice = dice
         self.hang_in = hang_in
         weights = dict(self.WEIGHTS, crash=self.WEIGHTS["crash"] if crashes else 0)
@@ -96,7 +99,7 @@ class Orders:
                 "seconds": self.dice.choice((0.8, 1.8))}, (500,)
 
     def _crash(self) -> tuple[dict[str, Any], tuple[int, ...]]:
-        return {"do": "crash", "how": self.dice.choice(("segv", "abort", "kill", "0", "7"))}, (502,)
+        return {"do": "crash", "how": self.dice.choice(self.crash_by)}, (502,)
 
 
 @dataclass
@@ -183,26 +186,39 @@ class Storm:
         in_process = self.server.kind != "process"
         return Orders(f"{self.seed}-{name}", random.Random(f"{self.seed} {name}"),
                       ("python", "c") if in_process else ("python", "c", "locked"),
-                      self.crashes)
+                      self.crashes, self.faults)
+
+    @property
+    def faults(self) -> bool:
+        """Whether what is hurt may be hurt by SIGSEGV: a sanitizer in it would report that."""
+        return self.server.kind == "process" or not self.is_sanitized
+
+    @property
+    def is_sanitized(self) -> bool:
+        """Whether the host is built with a sanitizer."""
+        return "ASAN_OPTIONS" in self.server.env
 
     def _kill_now_and_then(self) -> None:
         dice = random.Random(f"{self.seed} kills")
         while self.goes_on():
             time.sleep(dice.uniform(0.2, 1.2))
             if self.kills_host and dice.random() < 0.15:
-                self.host_kills.note()
                 self._kill(self.server.pid, dice)
             elif self.server.workers():
                 self._kill(dice.choice(self.server.workers() or [0]), dice)
 
     def _kill(self, pid: int, dice: random.Random) -> None:
         number = dice.choice((signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGTERM))
-        if self.server.kind == "interpreter":
-            number = signal.SIGKILL  # faults would move the script to processes
-        if not pid or (pid == self.server.pid and number == signal.SIGTERM):
+        # While one host takes another's place, what is asked for as a worker may be one of them.
+        is_host = self.kills_host and pid in children(self.server.process.pid)
+        if self.server.kind == "interpreter" or (is_host and self.is_sanitized):
+            number = signal.SIGKILL  # faults would move the script to processes, or be reported
+        if not pid or (is_host and number == signal.SIGTERM):
             return
         if self.kills_host and pid == self.server.process.pid:
             return  # the supervisor: no host is there at the moment
+        if is_host:
+            self.host_kills.note()
         try:
             os.kill(pid, number)
         except ProcessLookupError:
@@ -270,7 +286,10 @@ class Client:
         self.tally.count(f"{order.what['do']} cut")
         is_hurt = self.storm.server.kind == "process" or self.storm.crashes
         cut_stream = isinstance(error, Broken) and order.what["do"] == "stream" and is_hurt
-        if not cut_stream and not self.storm.host_kills.excuse(begun):
+        if cut_stream or self.storm.host_kills.excuse(begun):
+            return
+        # A host that hands over closes connections on which nothing has come to it yet.
+        if not handed_over(self.storm.server, time.monotonic() - begun):
             self.tally.blame(f"{order.id}: {error!r}")
 
     def fault(self, order: Order, response: Response) -> str:
@@ -369,6 +388,29 @@ def scored_wrongly(storm: Storm) -> list[str]:
     scored = Counter(storm.server.scored())
     twice = [name for name, times in scored.items() if times > 1]
     return twice + sorted(storm.tally.answered - set(scored))
+
+
+def handed_over(server: Host, ago_s: float) -> bool:
+    """Whether a host has given way to the next one since, or right before."""
+    since = datetime.now(timezone.utc) - timedelta(seconds=ago_s + 1.0)
+    return any("a new host takes the next clients" in line.text
+               and line.time >= f"{since:%Y-%m-%d %H:%M:%S}" for line in server.lines("stderr"))
+
+
+def is_at_rest(server: Host, workers: int) -> bool:
+    """Whether no run() of the host is late, and each worker that was lost has a successor."""
+    pid = server.pid
+    said = [line.text for line in server.lines("stderr") if line.pid == pid]
+    late, back, lost = (sum(text.startswith(word) for text in said)
+                        for word in ("run-timeout ", "run-returned ", "worker-lost "))
+    ready = sum(line.pid == pid and READY in line.text for line in server.lines())
+    return late == back + lost and ready == workers + lost
+
+
+def thread_names(pid: int) -> list[str]:
+    """What the threads of a process are called."""
+    return [Path(f"/proc/{pid}/task/{task}/comm").read_text().strip()
+            for task in os.listdir(f"/proc/{pid}/task")]
 
 
 def zombies(pid: int, children: Callable[[int], list[int]]) -> list[int]:

@@ -329,9 +329,15 @@ class Host:
         return self.workers() if self.kind == "process" else [self.pid]
 
     def wait_workers(self, count: int) -> list[int]:
-        """Wait until there are so many workers."""
-        until(f"{count} workers", lambda: len(self.workers()) == count)
-        return self.workers()
+        """Wait until there are so many workers, and say which; more may come right after."""
+        found: list[int] = []
+
+        def are_there() -> bool:
+            found[:] = self.workers()
+            return len(found) == count
+
+        until(f"{count} workers", are_there)
+        return found
 
     def descriptors(self, pid: int = 0) -> list[str]:
         """What is open in the host, or in a worker."""

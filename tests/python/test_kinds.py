@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -213,6 +214,54 @@ def test_a_worker_of_main_py_may_meet_something_too(
     choice = place.choose()
     assert (choice.kind, place.probes) == ("process", 0)
     assert choice.reason.startswith("os.fork() cannot be had in subinterpreters")
+
+
+@pytest.mark.parametrize("was_probed", [True, False])
+def test_what_has_crashed_the_host(
+    place: Place, was_probed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next start knows it, whatever a probe sees, until the script changes."""
+    monkeypatch.setenv("AML_APP_ROOT", place.settings.app_root)
+    monkeypatch.setenv("AZUREML_ENTRY_SCRIPT", "score.py")
+    used = place.script.parent.parent / "site" / "used.py"
+    used.parent.mkdir()
+    used.write_text("")
+    place.report.files = [str(used)]
+    if was_probed:
+        assert place.choose().kind == "interpreter"
+    place.probes = 0
+    assert kinds.remember_crashes(json.dumps(BOOT)) is True
+    assert kinds.remember_crashes(json.dumps(BOOT)) is True
+    for probed in (None, Report()):
+        choice = kinds.choose({}, place.settings, BOOT, (3, 14), probed)
+        assert choice.kind == "process"
+        assert choice.line(2) == ("score.py has crashed its process more than once in "
+                                  "subinterpreters: using 2 worker processes")
+    assert place.probes == 0
+    (used if was_probed else place.script).write_text("# mended")
+    assert place.choose().kind == "interpreter"
+
+
+def test_crashes_of_a_script_that_is_not_there_are_not_remembered(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AML_APP_ROOT", place.settings.app_root)
+    monkeypatch.setenv("AZUREML_ENTRY_SCRIPT", "other.py")
+    assert kinds.remember_crashes(json.dumps(BOOT)) is False
+    file = place.script.parent / "config.json"
+    file.write_text("[")
+    assert kinds.remember_crashes(json.dumps(dict(BOOT, config_file=str(file)))) is False
+
+
+def test_the_script_of_a_configuration_file_is_remembered(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AML_APP_ROOT", place.settings.app_root)
+    monkeypatch.delenv("AZUREML_ENTRY_SCRIPT", raising=False)
+    file = place.script.parent / "config.json"
+    file.write_text(json.dumps({"AZUREML_ENTRY_SCRIPT": "score.py"}))
+    assert kinds.remember_crashes(json.dumps(dict(BOOT, config_file=str(file)))) is True
+    assert place.choose().kind == "process"
 
 
 def test_a_fresh_probe_counts_more_than_what_is_remembered(place: Place) -> None:

@@ -445,6 +445,68 @@ test_what_no_longer_fits_is_counted(void **state)
     captured_finish(&out);
 }
 
+/* Without a log thread too nobody is waited for, where that was said. The
+ * lines fill pages, so that what tells of missing ones finds no room either.
+ */
+static void
+drop_into_a_full_pipe(bool old_kernel)
+{
+    enum { WRITTEN = 4000, AFTER = 10 };
+    struct captured out;
+    const char *note;
+    int kept;
+
+    capture_pipe(&out, STDOUT_FILENO);
+    sco_log_never_wait(true);
+    atomic_store(&writer.no_nowait, old_kernel);
+    write_lines(STDOUT_FILENO, 'o', WRITTEN, 64); /* thrice what it holds */
+    assert_true(read_once(&out));
+    write_lines(STDOUT_FILENO, 'n', AFTER, 64);
+    atomic_store(&writer.no_nowait, false);
+    sco_log_never_wait(false);
+    read_rest(&out);
+
+    kept = lines_in_order(out.text, 'o', 64);
+    note = strstr(out.text, " - lines-dropped count=");
+    assert_non_null(note);
+    assert_int_equal(kept + strtol(strchr(note, '=') + 1, NULL, 10), WRITTEN);
+    assert_null(strstr(strchr(note, '='), "lines-dropped"));
+    assert_int_equal(lines_in_order(note, 'n', 64), AFTER);
+    captured_finish(&out);
+}
+
+static void
+test_who_never_waits_drops(void **state)
+{
+    (void)state;
+    drop_into_a_full_pipe(/* old_kernel */ false);
+    drop_into_a_full_pipe(/* old_kernel */ true);
+}
+
+/* What a supervisor has dropped is not for the host that it makes to tell. */
+static void
+test_the_log_thread_begins_anew(void **state)
+{
+    struct captured out;
+
+    (void)state;
+    capture_pipe(&out, STDOUT_FILENO);
+    sco_log_never_wait(true);
+    write_lines(STDOUT_FILENO, 'o', 4000, 64);
+    assert_true(streams[0].locked.dropped_count > 0);
+    start();
+    assert_true(read_once(&out));
+    write_lines(STDOUT_FILENO, 'n', 2000, 64);
+    while (lines_in_order(out.text, 'n', 64) < 2000 && read_once(&out)) {
+    }
+    sco_log_stop(10000);
+    assert_false(writer.never_wait);
+    read_rest(&out);
+    assert_int_equal(lines_in_order(out.text, 'n', 64), 2000);
+    assert_null(strstr(out.text, "lines-dropped"));
+    captured_finish(&out);
+}
+
 static void
 test_stop_gives_up(void **state)
 {
@@ -604,6 +666,8 @@ main(void)
         cmocka_unit_test(test_a_full_pipe_makes_lines_late),
         cmocka_unit_test(test_a_stuck_stdout_does_not_hold_up_stderr),
         cmocka_unit_test(test_what_no_longer_fits_is_counted),
+        cmocka_unit_test(test_who_never_waits_drops),
+        cmocka_unit_test(test_the_log_thread_begins_anew),
         cmocka_unit_test(test_stop_gives_up),
         cmocka_unit_test(test_a_reader_that_has_left),
         cmocka_unit_test(test_a_closed_stream),

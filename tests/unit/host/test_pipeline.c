@@ -502,7 +502,8 @@ test_what_is_no_http_is_refused_with_an_id(void **state)
     (void)state;
     start();
     fd = http_connect(tiny_host_port(host));
-    assert_true(http_say(fd, "POST /score HTTP/1.1\r\nHost: a\r\nHost: b\r\n"
+    /* No version of the library looks at what is in a name. */
+    assert_true(http_say(fd, "POST /score HTTP/1.1\r\nHost: a\r\nB@d: b\r\n"
                              "Content-Length: 0\r\n\r\n"));
     reply = http_read(fd);
     assert_int_equal(reply.status, 400);

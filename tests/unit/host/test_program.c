@@ -147,7 +147,7 @@ test_two_crashes_move_interpreters_to_processes(void **state)
                   &(struct sco_runner){ .load = load_and_crash });
     serving_assert_says(&program, "was killed by SIGSEGV");
     serving_assert_says(&program, "was killed by SIGSEGV");
-    serving_assert_says(&program, "worker-kind-unfit the script crashed");
+    serving_assert_says(&program, "until the script changes");
     serving_assert_says(&program, "Using worker: process");
     serving_stop(&program);
 }

@@ -52,13 +52,23 @@ plain_leave(void *arg, int code)
     _exit(code);
 }
 
+/* As if there were somebody who remembers it. */
+static bool
+note_unfit(void *arg)
+{
+    (void)arg;
+    return true;
+}
+
 static int
 run(void *arg)
 {
     const struct start *start = arg;
     const struct sco_runners runners = { .thread = start->runner,
                                          .interpreter = start->runner };
-    const struct sco_process process = { NULL, plain_fork, plain_leave };
+    const struct sco_process process = { .fork = plain_fork,
+                                         .remember_unfit = note_unfit,
+                                         .leave = plain_leave };
 
     return sco_program_run(sco_slice_of(start->config), SCO_SLICE("{}"),
                            &runners,

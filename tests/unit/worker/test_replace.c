@@ -454,6 +454,42 @@ test_what_only_a_new_host_cures_is_told_once(void **state)
     assert_int_equal(fake_crew.count, 1);
 }
 
+/* The new host did not get ready: its script was broken. */
+static void
+test_what_no_new_host_cured_is_told_again(void **state)
+{
+    (void)state;
+    limit_requests(1);
+    pool->kind.ops = &fake_fixed_kind;
+    one_pool_fill(1);
+    one_pool_serve(0);
+    assert_int_equal(one_pool.worn, 1);
+    sco_pool_stay(pool);
+    one_pool_serve(0); /* not at once again */
+    assert_int_equal(one_pool.worn, 1);
+    pool->recycle_from_ns = 0;
+    one_pool_serve(0);
+    one_pool_serve(0);
+    assert_int_equal(one_pool.worn, 2);
+}
+
+static void
+test_age_too_is_told_again(void **state)
+{
+    (void)state;
+    sco_pool_set_limits(pool, &(struct sco_recycle_limits){ .age_ns = 1 });
+    pool->kind.ops = &fake_fixed_kind;
+    one_pool_fill(1);
+    turner_turn(&one_pool.turner);
+    assert_int_equal(one_pool.worn, 1);
+    assert_int_equal(pool->age.place, 0);
+    sco_pool_stay(pool);
+    assert_int_not_equal(pool->age.place, 0);
+    pool->recycle_from_ns = 0;
+    pool->age.on_time(pool->age.arg, sco_clock_now_ns());
+    assert_int_equal(one_pool.worn, 2);
+}
+
 static void
 test_interpreters_are_recycled_only_where_they_do_not_leak(void **state)
 {
@@ -566,6 +602,8 @@ main(void)
         WITH_POOL(test_an_old_one_is_replaced_though_nobody_asks_it),
         WITH_POOL(test_one_that_has_grown_is_replaced),
         WITH_POOL(test_what_only_a_new_host_cures_is_told_once),
+        WITH_POOL(test_what_no_new_host_cured_is_told_again),
+        WITH_POOL(test_age_too_is_told_again),
         WITH_POOL(test_interpreters_are_recycled_only_where_they_do_not_leak),
         WITH_POOL(test_guests_are_renewed_one_by_one),
         WITH_POOL(test_a_guest_is_given_work_and_not_replaced),
