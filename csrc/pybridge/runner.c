@@ -160,6 +160,9 @@ bridge_leave(void *arg, void *thread_arg)
     }
     sco_pythread_attach(thread);
     sco_pythread_unload(thread);
+    /* A copy of the script is a knot of references, and what it holds may be a
+     * model: an idle host would keep that until the next one is loaded. */
+    (void)PyGC_Collect();
     sco_pythread_end_state();
     sco_pythreads_put(&bridge->threads, thread);
 }

@@ -430,7 +430,7 @@ def unexplained(storm: Storm) -> list[str]:
     for pid, name in storm.killed:
         ends = (f"Worker (pid:{pid}) was sent {name}!", f"WORKER TIMEOUT (pid:{pid})",
                 f"Worker (pid:{pid}) exited with code", f"Worker (pid:{pid}) was sent SIG",
-                f"the host (pid:{pid}) was killed by {name}",
+                f"the host (pid:{pid}) was killed by", f"the host (pid:{pid}) exited with code",
                 f"the host (pid:{host_of.get(str(pid))}) was killed by")
         if not any(end in said for end in ends):
             missing.append(f"{pid} {name}")

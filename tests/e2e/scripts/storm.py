@@ -65,9 +65,10 @@ def leak(order: dict[str, Any]) -> None:
 
 
 def forget(order: dict[str, Any]) -> None:
-    """Give back what was kept."""
-    leaks.clear()
-    gc.collect()
+    """Give back what was kept, once: many ask for it, and looking for garbage takes time."""
+    if leaks:
+        leaks.clear()
+        gc.collect()
 
 
 ORDERS: dict[str, Callable[[dict[str, Any]], Any]] = {

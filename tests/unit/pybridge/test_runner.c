@@ -251,6 +251,32 @@ test_copies(void **state)
     py_assert("unraised == []");
 }
 
+/* A module and its functions hold each other. */
+static void
+test_a_copy_goes_with_its_thread(void **state)
+{
+    static const char script[] = "import weakref\n"
+                                 "gone = []\n"
+                                 "def knot(self):\n"
+                                 "    made = Scoring(lambda data: 1)\n"
+                                 "    made.itself = made\n"
+                                 "    weakref.finalize(made, gone.append, 1)\n"
+                                 "    return made\n"
+                                 "boot.Threads.scoring = knot\n";
+    struct entrant entrant = { .scoring = NULL };
+
+    (void)state;
+    assert_int_equal(pthread_barrier_init(&all_in, NULL, 1), 0);
+    assert_int_equal(begin(script, "{\"copies\": 1}", NULL), SCO_OK);
+    assert_int_equal(
+        pthread_create(&entrant.thread, NULL, enter_and_leave, &entrant), 0);
+    assert_int_equal(pthread_join(entrant.thread, NULL), 0);
+    finish();
+    pthread_barrier_destroy(&all_in);
+    assert_int_equal(entrant.status, SCO_OK);
+    py_assert("gone == [1]");
+}
+
 /* A thread whose script waits until it is interrupted. */
 struct stuck {
     _Atomic(void *) thread;
@@ -408,6 +434,7 @@ main(void)
         cmocka_unit_test(test_scores_on_main),
         cmocka_unit_test(test_many_threads),
         cmocka_unit_test(test_copies),
+        cmocka_unit_test(test_a_copy_goes_with_its_thread),
         cmocka_unit_test(test_interrupts_a_thread),
         cmocka_unit_test(test_first_cancelled_then_too_late),
         cmocka_unit_test(test_interrupts_main),
