@@ -375,10 +375,10 @@ def test_hup_gives_kind_thread_a_new_host(host: Make) -> None:
 
 def test_hup_under_load_loses_nothing(host: Make) -> None:
     server = host("", "--entry_script", "score.py", *THREAD, files={"score.py": scripts(1)})
+    seen = [server.post("x").json[0]]
     (server.app / "score.py").write_text(scripts(2))
     server.notify(signal.SIGHUP)
-    seen = []
-    while not seen or seen[-1] != 2:
+    while seen[-1] != 2:
         response = server.post("x")
         assert response.status == 200
         seen.append(response.json[0])
