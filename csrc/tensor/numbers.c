@@ -323,8 +323,7 @@ read_numbers(struct sco_numbers *numbers, struct piece *piece)
     if (!allow_number(numbers, piece)) {
         return;
     }
-    /* A comma behind a number that lies in no list is not ours to take. */
-    if (numbers->depth == 0 || piece->end - piece->at < SCO_RUN_MARGIN) {
+    if (piece->end - piece->at < SCO_RUN_MARGIN) {
         read_token(numbers, piece);
         return;
     }

@@ -334,9 +334,7 @@ print_list(struct printing *printing, unsigned level)
     if (level + 1 == printing->shape->rank) {
         sco_print_flat(printing->text, printing->dtype, count, printing->at,
                        printing->style);
-        if (count > 0) { /* no elements may be nowhere */
-            printing->at += count * sco_dtype_info(printing->dtype)->bytes;
-        }
+        printing->at += count * sco_dtype_info(printing->dtype)->bytes;
         return;
     }
     sco_text_add_char(printing->text, '[');

@@ -31,7 +31,7 @@ foreach(source IN LISTS unit_sources)
   string(REGEX REPLACE "\\.c$" "" name ${name})
   string(REPLACE "/" "." name ${name})
   string(REPLACE "test_" "" name ${name})
-  string(REGEX MATCH "^[a-z]+" module ${name})
+  string(REGEX MATCH "^[a-z][a-z0-9]*" module ${name})
 
   add_executable(unit.${name} ${source})
   if(module MATCHES "^(pybridge|module)$")
