@@ -37,11 +37,13 @@ struct sco_deployment {
     struct sco_watch doorbell;
     struct sco_timer trim;
     struct sco_text documents; /* a field block */
+    struct sco_model model;
     char *python;
     char *boot;
     struct sco_scaler scaler;
     uint64_t given_ns; /* when a worker was last given a request */
     uint64_t run_ns;   /* mean of the last run()s */
+    bool batches;      /* workers score many requests at once */
     bool moved;        /* to the fallback, or it was tried */
     bool renews;       /* its end is for a script to be loaded anew */
     bool stopping;
@@ -64,6 +66,10 @@ on_ready(void *arg, struct sco_worker *worker, struct sco_slice documents)
     (void)worker;
     sco_text_clear(&deployment->documents);
     sco_text_add(&deployment->documents, documents);
+    sco_model_declare(&deployment->model,
+                      sco_deployment_document(deployment, SCO_SLICE("v2")));
+    deployment->batches =
+        sco_deployment_document(deployment, SCO_SLICE("batch")).len > 0;
     if (deployment->setup.on_ready != NULL) {
         deployment->setup.on_ready(deployment->setup.arg);
     }
@@ -179,6 +185,9 @@ depth_for_next(const struct sco_deployment *deployment)
 {
     const struct sco_request *next = sco_queue_first(&deployment->queue);
 
+    if (deployment->batches) {
+        return SCO_BATCH_DEPTH;
+    }
     return next->body_bytes > AHEAD_BYTES ? 1
                                           : sco_feed_depth(deployment->run_ns);
 }
@@ -511,6 +520,12 @@ sco_deployment_document(const struct sco_deployment *dep,
     return (struct sco_slice){ NULL, 0 };
 }
 
+struct sco_model *
+sco_deployment_model(struct sco_deployment *deployment)
+{
+    return &deployment->model;
+}
+
 unsigned
 sco_deployment_retry_after_s(const struct sco_deployment *dep)
 {
@@ -762,6 +777,7 @@ sco_deployment_destroy(struct sco_deployment *deployment)
         sco_arena_destroy(deployment->arena);
     }
     sco_text_finish(&deployment->documents);
+    sco_model_finish(&deployment->model);
     free(deployment->python);
     free(deployment->boot);
     free(deployment);

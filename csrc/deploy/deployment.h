@@ -17,6 +17,7 @@
 
 #include "base/slice.h"
 #include "base/status.h"
+#include "deploy/model.h"
 #include "link/slots.h"
 #include "queue/queue.h"
 #include "worker/pool.h"
@@ -27,6 +28,9 @@
 enum { SCO_FEED_DEPTH = 16 };
 
 struct sco_deployment;
+
+/* ... and to a worker that makes batches of what it has. */
+enum { SCO_BATCH_DEPTH = 240 };
 
 /* How many requests a worker may be given ahead when run() takes `run_ns` on
  * average: pure. Thread: any. */
@@ -135,6 +139,9 @@ bool sco_deployment_line(struct sco_deployment *deployment, pid_t pid,
  * holds until the next worker is ready. */
 struct sco_slice sco_deployment_document(const struct sco_deployment *dep,
                                          struct sco_slice name);
+
+/* What the workers' script is as a model; it is one if it has a signature. */
+struct sco_model *sco_deployment_model(struct sco_deployment *deployment);
 
 /* The pid of some worker, for lines about what no worker did; 0: none. */
 pid_t sco_deployment_pid(const struct sco_deployment *deployment);

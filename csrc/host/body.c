@@ -132,6 +132,15 @@ visit_add_body(struct visit *visit, struct sco_slice bytes)
     return SCO_OK;
 }
 
+static enum sco_lane_call_kind
+kind_of(const struct visit *visit)
+{
+    if (visit->route == VISIT_INFER) {
+        return SCO_LANE_INFER;
+    }
+    return visit->is_general ? SCO_LANE_GENERAL : SCO_LANE_PLAIN;
+}
+
 enum sco_status
 visit_submit(struct visit *visit, sco_answer_fn on_answer)
 {
@@ -145,12 +154,12 @@ visit_submit(struct visit *visit, sco_answer_fn on_answer)
     }
     visit->host->upload_bytes -= body_room(visit);
     visit->slot.bytes = 0;
-    if (visit->host->server_timing) {
+    if (visit->host->server_timing || visit->is_v2) {
         visit->body_ns = sco_clock_now_ns();
     }
     req->head_bytes = visit->head_bytes;
     req->body_bytes = visit->body_bytes;
-    req->kind = visit->is_general ? SCO_LANE_GENERAL : SCO_LANE_PLAIN;
+    req->kind = kind_of(visit);
     req->deadline_ns = visit_deadline_ns(visit);
     req->on_answer = on_answer;
     req->on_answer_arg = visit;

@@ -193,9 +193,22 @@ add_user(struct sco_text *line, const struct sco_http_head *head)
 static bool
 is_probe(const struct sco_http_head *head)
 {
-    return sco_slice_equal(head->target, SCO_SLICE("/")) &&
-           (sco_slice_equal(head->method, SCO_SLICE("GET")) ||
-            sco_slice_equal(head->method, SCO_SLICE("HEAD")));
+    static const struct sco_slice targets[] = {
+        SCO_SLICE_INIT("/"),
+        SCO_SLICE_INIT("/v2/health/live"),
+        SCO_SLICE_INIT("/v2/health/ready"),
+    };
+
+    if (!sco_slice_equal(head->method, SCO_SLICE("GET")) &&
+        !sco_slice_equal(head->method, SCO_SLICE("HEAD"))) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+        if (sco_slice_equal(head->target, targets[i])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void

@@ -6,6 +6,7 @@
 #include "deploy/deployment.h"
 #include "http/problem.h"
 #include "request/stream.h"
+#include "v2/path.h"
 
 enum method {
     METHOD_OTHER,
@@ -21,6 +22,7 @@ static const struct sco_slice not_found = SCO_SLICE_INIT(
 static const struct sco_slice deprecated = SCO_SLICE_INIT(
     "x-ms-request-id header has been deprecated and will be removed from "
     "future versions of the server. Please use x-ms-client-request-id.");
+static const struct sco_slice pages = SCO_SLICE_INIT("HEAD, GET, OPTIONS");
 static const struct sco_slice html =
     SCO_SLICE_INIT("text/html; charset=utf-8");
 
@@ -73,36 +75,22 @@ open_visit(struct visit *visit, struct visit_host *host,
     visit->ex = ex;
     visit->head = head;
     visit->begun_ns = sco_clock_now_ns();
+    visit->is_v2 = sco_v2_path_is(head->path);
+    visit->ids_refused =
+        sco_identity_read(head->fields, head->field_count, &visit->ids);
 }
 
 /* ---- routes --------------------------------------------------------- */
 
-static void
-send_not_allowed(struct visit *visit, struct sco_slice allowed)
+void
+visit_send_options(struct visit *visit, struct sco_slice allowed)
 {
     struct sco_field allow = { SCO_SLICE("Allow"), allowed };
-    struct visit_reply reply = {
-        .status = 405,
-        .type = SCO_SLICE("application/json"),
-        .body = SCO_SLICE("{\"message\": \"The method is not allowed for the "
-                          "requested URL.\"}"),
-        .fields = &allow,
-        .field_count = 1,
-    };
-
-    visit_send(visit, &reply);
-}
-
-static void
-send_options(struct visit *visit)
-{
-    struct sco_field allow = { SCO_SLICE("Allow"),
-                               SCO_SLICE("HEAD, GET, OPTIONS") };
     struct visit_reply reply = {
         .status = 200,
         .type = html,
         .fields = &allow,
-        .field_count = visit->route == VISIT_SCORE ? 0 : 1,
+        .field_count = allowed.len > 0 ? 1 : 0,
     };
 
     visit_send(visit, &reply);
@@ -234,17 +222,32 @@ begin_score(struct visit *visit, enum method method)
         if (method == METHOD_HEAD) {
             visit_send_message(visit, 405, SCO_SLICE("Method not allowed"));
         } else {
-            send_options(visit);
+            visit_send_options(visit, SCO_SLICE(""));
         }
         return;
     }
     if (!visit_read_wait(visit) || is_hopeless(visit)) {
         return;
     }
-    status = admit(visit);
+    status = visit->head->body_bytes > visit_body_max(visit) ? SCO_TOO_LARGE
+                                                             : admit(visit);
     if (status != SCO_OK) {
         send_refusal(visit, status);
     }
+}
+
+bool
+visit_match(struct visit *visit)
+{
+    if (visit->ids.used_legacy) {
+        sco_lines_warn(&visit->host->lines, deprecated);
+    }
+    if (visit->ids_refused != NULL) {
+        visit_send_message(visit, 431, sco_slice_of(visit->ids_refused));
+        return false;
+    }
+    visit->is_matched = true;
+    return true;
 }
 
 static bool
@@ -260,7 +263,7 @@ send_route(struct visit *visit, enum method method)
     if (method == METHOD_OPTIONS &&
         (visit->route == VISIT_HEALTH || visit->route == VISIT_SWAGGER)) {
         visit->is_plumbing = true;
-        send_options(visit);
+        visit_send_options(visit, pages);
         return;
     }
     switch (visit->route) {
@@ -275,7 +278,8 @@ send_route(struct visit *visit, enum method method)
         visit_send_swagger(visit);
         return;
     case VISIT_NOWHERE:
-        visit_send_message(visit, 404, not_found);
+    case VISIT_INFER:
+    case VISIT_V2:
         return;
     }
 }
@@ -286,30 +290,24 @@ pipeline_head(void *arg, struct sco_exchange *ex,
 {
     struct visit *visit = sco_exchange_state(ex);
     enum method method = method_of(head->method);
-    const char *too_long;
 
     open_visit(visit, arg, ex, head);
     visit->route = route_of(head->path);
-    too_long = sco_identity_read(head->fields, head->field_count, &visit->ids);
-    if (visit->route != VISIT_NOWHERE && !is_allowed(visit->route, method)) {
-        send_not_allowed(visit, visit->route == VISIT_SCORE
-                                    ? SCO_SLICE("HEAD, GET, POST, OPTIONS")
-                                    : SCO_SLICE("HEAD, GET, OPTIONS"));
-        return;
-    }
-    if (visit->route == VISIT_NOWHERE) {
+    if (visit->is_v2) {
+        if (visit_begin_v2(visit)) {
+            begin_score(visit, METHOD_POST);
+        }
+    } else if (visit->route != VISIT_NOWHERE &&
+               !is_allowed(visit->route, method)) {
+        visit_send_not_allowed(visit,
+                               visit->route == VISIT_SCORE
+                                   ? SCO_SLICE("HEAD, GET, POST, OPTIONS")
+                                   : pages);
+    } else if (visit->route == VISIT_NOWHERE) {
         visit_send_message(visit, 404, not_found);
-        return;
+    } else if (visit_match(visit)) {
+        send_route(visit, method);
     }
-    if (visit->ids.used_legacy) {
-        sco_lines_warn(&visit->host->lines, deprecated);
-    }
-    if (too_long != NULL) {
-        visit_send_message(visit, 431, sco_slice_of(too_long));
-        return;
-    }
-    visit->is_matched = true;
-    send_route(visit, method);
 }
 
 /* ---- what follows the head ------------------------------------------ */
@@ -333,7 +331,10 @@ pipeline_body(void *arg, struct sco_exchange *ex, struct sco_slice bytes)
     if (visit->is_general && !is_raw(visit)) {
         return SCO_OK; /* a GET's body is read and means nothing */
     }
-    status = visit_add_body(visit, bytes);
+    visit->is_too_large =
+        visit->body_bytes + bytes.len > visit_body_max(visit);
+    status =
+        visit->is_too_large ? SCO_TOO_LARGE : visit_add_body(visit, bytes);
     if (status != SCO_OK) {
         visit_close_slot(visit);
     }
@@ -361,7 +362,7 @@ static void
 pipeline_request(void *arg, struct sco_exchange *ex)
 {
     struct visit *visit = sco_exchange_state(ex);
-    enum sco_status status = SCO_BUSY;
+    enum sco_status status = visit->is_too_large ? SCO_TOO_LARGE : SCO_BUSY;
 
     (void)arg;
     if (visit->replied) {
@@ -389,7 +390,6 @@ pipeline_refused(void *arg, struct sco_exchange *ex,
 
     if (visit->host == NULL) {
         open_visit(visit, arg, ex, head);
-        (void)sco_identity_read(head->fields, head->field_count, &visit->ids);
     }
     visit_close_slot(visit);
     sco_log(SCO_EVENT_REQUEST_INVALID, "Invalid request from ip=%s: %s",

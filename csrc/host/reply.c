@@ -4,12 +4,12 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "deploy/deployment.h"
-#include "host/stages.h"
 #include "host/timeout.h"
 #include "http/problem.h"
 #include "link/call.h"
 #include "link/head.h"
 #include "request/stream.h"
+#include "v2/documents.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,16 +122,14 @@ static bool
 is_scoring(const struct visit *visit)
 {
     return visit->is_matched && !visit->is_plumbing &&
-           visit->route == VISIT_SCORE;
+           (visit->route == VISIT_SCORE || visit->route == VISIT_INFER);
 }
 
-/* Writes the value of Server-Timing. The slot's mark tells of this request
- * only while a worker has it. */
-static void
-write_timing(const struct visit *visit, const struct visit_reply *reply,
-             uint64_t now_ns, struct sco_text *out)
+struct sco_stages
+visit_stages(const struct visit *visit, const struct visit_reply *reply,
+             uint64_t now_ns)
 {
-    struct sco_request *req = visit->req;
+    const struct sco_request *req = visit->req;
     struct sco_stages stages = {
         .head_ns = visit->begun_ns,
         .body_ns = visit->body_ns,
@@ -141,9 +139,10 @@ write_timing(const struct visit *visit, const struct visit_reply *reply,
     };
 
     if (req != NULL && req->ticket != 0) {
+        /* The slot's mark tells of this request only while a worker has it. */
         stages.started_ns = sco_arena_started_ns(req->arena, req->slot);
     }
-    sco_stages_write(&stages, out);
+    return stages;
 }
 
 static void
@@ -195,12 +194,12 @@ visit_send(struct visit *visit, const struct visit_reply *reply)
     if (reply->type.len > 0) {
         add(&fields, SCO_SLICE("Content-Type"), reply->type);
     }
-    if (!reply->no_failed && !visit->is_plumbing) {
+    if (!reply->no_failed && !visit->is_plumbing && !visit->is_v2) {
         add(&fields, SCO_SLICE("x-ms-run-function-failed"),
             reply->failed ? SCO_SLICE("True") : SCO_SLICE("False"));
     }
     add_script_fields(visit, reply, &fields);
-    if (reply->has_exec_ms) {
+    if (reply->has_exec_ms && !visit->is_v2) {
         sco_text_add_ms(&ms, reply->run_ns);
         add(&fields, SCO_SLICE("x-ms-run-fn-exec-ms"), sco_text_slice(&ms));
     }
@@ -213,7 +212,9 @@ visit_send(struct visit *visit, const struct visit_reply *reply)
     }
     add_ids(visit, &fields);
     if (visit->host->server_timing && is_scoring(visit)) {
-        write_timing(visit, reply, now_ns, &timing);
+        struct sco_stages stages = visit_stages(visit, reply, now_ns);
+
+        sco_stages_write(&stages, &timing);
         add(&fields, SCO_SLICE("Server-Timing"), sco_text_slice(&timing));
     }
     out.fields = fields.items;
@@ -222,6 +223,9 @@ visit_send(struct visit *visit, const struct visit_reply *reply)
     visit->status = reply->status;
     visit->streams = reply->stream != NULL;
     write_lines(visit, reply, now_ns);
+    if (visit->route == VISIT_INFER && visit->is_matched) {
+        visit_count_inference(visit, reply, now_ns);
+    }
     if (visit->req == NULL) {
         /* A reply without a worker may be gone before the turn's end. */
         sco_lines_flush(&visit->host->lines);
@@ -246,9 +250,13 @@ send_message(struct visit *visit, struct visit_reply *reply,
 {
     struct sco_text body = { 0 };
 
-    sco_text_add(&body, SCO_SLICE("{\"message\": "));
-    sco_text_add_json(&body, message);
-    sco_text_add_char(&body, '}');
+    if (visit->is_v2) {
+        sco_v2_error_document(message, &body);
+    } else {
+        sco_text_add(&body, SCO_SLICE("{\"message\": "));
+        sco_text_add_json(&body, message);
+        sco_text_add_char(&body, '}');
+    }
     reply->type = SCO_SLICE("application/json");
     reply->body = sco_text_slice(&body);
     visit_send(visit, reply);
@@ -262,6 +270,21 @@ visit_send_message(struct visit *visit, unsigned status,
     struct visit_reply reply = { .status = status };
 
     send_message(visit, &reply, message);
+}
+
+void
+visit_send_not_allowed(struct visit *visit, struct sco_slice allowed)
+{
+    struct sco_field allow = { SCO_SLICE("Allow"), allowed };
+    struct visit_reply reply = {
+        .status = 405,
+        .fields = &allow,
+        .field_count = 1,
+    };
+
+    send_message(visit, &reply,
+                 SCO_SLICE("The method is not allowed for the requested "
+                           "URL."));
 }
 
 static void
@@ -505,6 +528,8 @@ visit_send_answer(struct visit *visit, struct sco_request *req,
         .stream_bytes = answer->stream_bytes,
         .run_ns = answer->run_ns,
         .run_begun_ns = answer->begun_ns,
+        .rows = answer->rows != 0 ? answer->rows : 1,
+        .batch_rows = answer->batch_rows,
         .failed = (answer->flags & SCO_REPLY_FAILED) != 0,
         .no_failed = (answer->flags & SCO_REPLY_NO_FAILED_HEADER) != 0,
         .has_exec_ms = (answer->flags & SCO_REPLY_EXEC_MS) != 0,

@@ -1,7 +1,7 @@
 /* stages.h - where the time of a request went
  *
- * The value of the header Server-Timing, which clients see in their browser's
- * tools and in no other way: how long each stage took, in milliseconds.
+ * How long each stage took: for the statistics of a model, and for clients,
+ * who see it in the header Server-Timing, in milliseconds.
  *
  *     read    from the arrival of the head to the last byte of the body
  *     queue   until a worker began with it
@@ -21,6 +21,7 @@
 
 #include "base/text.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Moments on the monotonic clock; 0: not reached, or not known. */
@@ -33,6 +34,25 @@ struct sco_stages {
                         back */
     uint64_t now_ns;
 };
+
+enum sco_stage {
+    SCO_STAGE_READ,
+    SCO_STAGE_QUEUE,
+    SCO_STAGE_WAIT,
+    SCO_STAGE_RUN,
+    SCO_STAGE_WRITE,
+    SCO_STAGES,
+};
+
+/* How long each took. */
+struct sco_stage_times {
+    uint64_t ns[SCO_STAGES];
+    bool was_reached[SCO_STAGES];
+};
+
+/* Tells how long each stage took. */
+void sco_stages_split(const struct sco_stages *stages,
+                      struct sco_stage_times *out);
 
 /* Appends "read;dur=0.100, queue;dur=...". */
 void sco_stages_write(const struct sco_stages *stages, struct sco_text *out);

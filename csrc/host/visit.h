@@ -12,6 +12,7 @@
 #include "host/cors.h"
 #include "host/identity.h"
 #include "host/lines.h"
+#include "host/stages.h"
 #include "http/http.h"
 #include "link/slots.h"
 #include "request/request.h"
@@ -26,6 +27,8 @@ enum visit_route {
     VISIT_HEALTH,
     VISIT_SCORE,
     VISIT_SWAGGER,
+    VISIT_INFER, /* of the v2 protocol: scored, as what comes to /score is */
+    VISIT_V2,    /* anything else below /v2 */
 };
 
 /* What all exchanges of a host share. Constant but for `lines` and the
@@ -50,17 +53,21 @@ struct visit {
     struct sco_exchange *ex;
     const struct sco_http_head *head;
     enum visit_route route;
-    bool is_matched;  /* route and method have a handler: ids, CORS, lines */
-    bool is_general;  /* not a plain POST */
-    bool is_plumbing; /* a probe or an automatic OPTIONS: nothing was run */
+    bool is_v2;        /* /v2 or below: refusals have that protocol's form */
+    bool is_matched;   /* route and method have a handler: ids, CORS, lines */
+    bool is_general;   /* not a plain POST */
+    bool is_plumbing;  /* a probe or an automatic OPTIONS: nothing was run */
+    bool is_too_large; /* the body, for this route */
     bool replied;
     bool streams;
     unsigned status;
     pid_t pid;
     uint64_t begun_ns;
-    uint64_t body_ns; /* when the body was whole; only for Server-Timing */
-    uint64_t wait_ms; /* how long the caller waits; 0: for ever */
-    bool wait_is_own; /* the caller says so, not the configuration */
+    uint64_t body_ns;        /* when the body was whole; of requests that were
+                              * submitted */
+    uint64_t wait_ms;        /* how long the caller waits; 0: for ever */
+    bool wait_is_own;        /* the caller says so, not the configuration */
+    const char *ids_refused; /* why; NULL: they are sound */
     struct sco_identity ids;
 
     /* A request in the making, then the request. */
@@ -84,6 +91,8 @@ struct visit_reply {
     size_t field_count;
     uint64_t run_ns;
     uint64_t run_begun_ns; /* when run() was called; 0: unknown */
+    uint64_t rows;         /* of an infer request */
+    uint64_t batch_rows;   /* of the run() that it was in */
     bool failed;           /* x-ms-run-function-failed: True */
     bool no_failed;        /* ... is not sent at all */
     bool has_exec_ms;      /* x-ms-run-fn-exec-ms: run_ns */
@@ -94,13 +103,40 @@ struct visit_reply {
  * lines. Ownership: takes the body and the stream. */
 void visit_send(struct visit *visit, const struct visit_reply *reply);
 
-/* Sends {"message": "..."}. */
+/* Sends {"message": "..."}; {"error":"..."} to clients of /v2. */
 void visit_send_message(struct visit *visit, unsigned status,
                         struct sco_slice message);
+
+/* When the visit reached which stage, to a reply that goes out now. The
+ * worker's part is known while the request is still in its hands. */
+struct sco_stages visit_stages(const struct visit *visit,
+                               const struct visit_reply *reply,
+                               uint64_t now_ns);
 
 /* Sends what the worker answered, or why it did not. */
 void visit_send_answer(struct visit *visit, struct sco_request *req,
                        const struct sco_answer *answer);
+
+/* Refuses a method with 405, and tells which there are. */
+void visit_send_not_allowed(struct visit *visit, struct sco_slice allowed);
+
+/* Answers OPTIONS: the methods that there are, unless the slice is empty. */
+void visit_send_options(struct visit *visit, struct sco_slice allowed);
+
+/* The request is for somebody who answers it. False: it was refused all the
+ * same, for its ids. */
+bool visit_match(struct visit *visit);
+
+/* Answers what is asked for below /v2. True: it is an infer request that is
+ * to be scored, as one to /score is. */
+bool visit_begin_v2(struct visit *visit);
+
+/* The largest body that the route takes, beside the front end's limit. */
+uint64_t visit_body_max(const struct visit *visit);
+
+/* Counts a reply to an infer request in the statistics of its model. */
+void visit_count_inference(struct visit *visit,
+                           const struct visit_reply *reply, uint64_t now_ns);
 
 /* Refuses with 503 and Retry-After. */
 void visit_send_busy(struct visit *visit, struct sco_slice message);

@@ -30,6 +30,8 @@ enum sco_reply_flag {
 enum sco_call_way {
     SCO_CALL_PLAIN,   /* POST: the body as it is */
     SCO_CALL_GENERAL, /* anything else: through Scoring.invoke() */
+    SCO_CALL_INFER,   /* POST: an infer request of the v2 protocol */
+    SCO_CALL_WAYS,
 };
 
 /* One request. All of it holds until the reply (or the stream's end) has been
@@ -51,6 +53,8 @@ struct sco_reply_head {
     int64_t stream_bytes; /* a stream's length, or -1 */
     bool has_reason;      /* the first header is ("", reason phrase) */
     uint64_t begun_ns;    /* when run() was called; 0: unknown */
+    uint32_t rows;        /* of this request; 0: it has none */
+    uint32_t batch_rows;  /* ... and of the run() that they were in */
 };
 
 /* What is to be raised in a script that works for nobody. */
@@ -70,6 +74,11 @@ struct sco_sink_ops {
      * error reply of its own. */
     void (*reply)(struct sco_sink *sink, const struct sco_reply_head *head,
                   struct sco_slice headers, struct sco_slice body);
+
+    /* The same with a body that is in pieces. */
+    void (*pieces)(struct sco_sink *sink, const struct sco_reply_head *head,
+                   struct sco_slice headers, const struct sco_slice *pieces,
+                   size_t count);
 
     /* The begin of a streamed reply.
      * Errors: SCO_CANCELLED when nobody listens any more; end() must still

@@ -264,6 +264,18 @@ over_at_ns(const struct sco_lane_call *call, uint64_t now_ns)
                : limit_ns;
 }
 
+_Static_assert((int)SCO_LANE_PLAIN == (int)SCO_CALL_PLAIN &&
+                   (int)SCO_LANE_GENERAL == (int)SCO_CALL_GENERAL &&
+                   (int)SCO_LANE_INFER == (int)SCO_CALL_INFER,
+               "a request's kind is its way");
+
+/* How the script is called for a request; the host may be of any mind. */
+static enum sco_call_way
+way_of(uint32_t kind)
+{
+    return kind < SCO_CALL_WAYS ? (enum sco_call_way)kind : SCO_CALL_GENERAL;
+}
+
 static struct sco_call
 call_view(const struct sco_child *child)
 {
@@ -272,8 +284,7 @@ call_view(const struct sco_child *child)
         child->arena.at + SHARED_PAGE + call->offset + SHARED_MARK_BYTES;
 
     return (struct sco_call){
-        .way =
-            call->kind == SCO_LANE_PLAIN ? SCO_CALL_PLAIN : SCO_CALL_GENERAL,
+        .way = way_of(call->kind),
         .head = { at, call->head_bytes },
         .body = { at + call->head_bytes, call->body_bytes },
         .timeout_ms = call->timeout_ms,
@@ -365,15 +376,51 @@ child_awake(struct sco_child *child)
 enum sco_child_event
 sco_child_wait(struct sco_child *child)
 {
+    return sco_child_wait_until(child, 0);
+}
+
+enum sco_child_event
+sco_child_wait_until(struct sco_child *child, uint64_t until_ns)
+{
     struct shared_lane *shared = child->shared;
     unsigned seen = atomic_load(&shared->bell);
     int interrupted = 0;
 
     if (child_sleeps(child, false)) {
-        interrupted = shared_wait(&shared->bell, seen);
+        interrupted = shared_wait_until(&shared->bell, seen, until_ns);
     }
     child_awake(child);
     return interrupted ? SCO_CHILD_SIGNAL : SCO_CHILD_NONE;
+}
+
+struct sco_child_held
+sco_child_hold(const struct sco_child *child)
+{
+    return (struct sco_child_held){ child->call, child->mark };
+}
+
+void
+sco_child_resume(struct sco_child *child, const struct sco_child_held *held)
+{
+    child->call = held->call;
+    child->mark = held->mark;
+}
+
+void
+sco_child_begin(const struct sco_child_held *held, uint64_t now_ns)
+{
+    if (held->mark != NULL) {
+        atomic_store_explicit(&held->mark->started_ns, now_ns,
+                              memory_order_release);
+    }
+}
+
+unsigned
+sco_child_cancelled(const struct sco_child_held *held)
+{
+    return held->mark == NULL ? 0
+                              : atomic_load_explicit(&held->mark->cancel,
+                                                     memory_order_acquire);
 }
 
 struct sco_sink *

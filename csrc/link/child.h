@@ -13,6 +13,7 @@
 #include "base/slice.h"
 #include "base/status.h"
 #include "link/call.h"
+#include "link/lane.h"
 
 #include <signal.h>
 #include <stdint.h>
@@ -102,6 +103,35 @@ enum sco_child_event sco_child_try_next(struct sco_child *child,
  * Blocks: until then; the caller has let go of the GIL. Returns
  *         SCO_CHILD_NONE when there is something to take. */
 enum sco_child_event sco_child_wait(struct sco_child *child);
+
+/* The same, but at most until `until_ns` on the monotonic clock; 0: for
+ * ever. Blocks: until then. */
+enum sco_child_event sco_child_wait_until(struct sco_child *child,
+                                          uint64_t until_ns);
+
+struct shared_mark;
+
+/* A request in hand, put aside for others: who scores several as one, or
+ * carries calls on to another machine, has many at once. */
+struct sco_child_held {
+    struct sco_lane_call call;
+    struct shared_mark *mark; /* NULL: it has been answered */
+};
+
+/* The call that sco_child_try_next() gave. */
+struct sco_child_held sco_child_hold(const struct sco_child *child);
+
+/* Makes it the call in hand again, for its sink. */
+void sco_child_resume(struct sco_child *child,
+                      const struct sco_child_held *held);
+
+/* Says that the time of a call begins now: until then it waited for company
+ * in the worker's hand. */
+void sco_child_begin(const struct sco_child_held *held, uint64_t now_ns);
+
+/* Why nobody waits for a held call any more: bits of enum sco_cancel. Safe in
+ * a signal handler. Thread: any. */
+unsigned sco_child_cancelled(const struct sco_child_held *held);
 
 /* Where replies to the call in hand go. */
 struct sco_sink *sco_child_sink(struct sco_child *child);

@@ -55,28 +55,6 @@ child_let_go(struct sco_child *child)
 SCO_NODISCARD
 enum sco_status child_start(struct sco_child *child, struct sco_error *err);
 
-/* A request in hand, put aside for another one: whoever carries calls on to
- * another machine has several at once. */
-struct child_held {
-    struct sco_lane_call call;
-    struct shared_mark *mark;
-};
-
-/* The call that sco_child_try_next() gave. */
-static inline struct child_held
-child_hold(const struct sco_child *child)
-{
-    return (struct child_held){ child->call, child->mark };
-}
-
-/* Makes it the call in hand again, for its sink. */
-static inline void
-child_resume(struct sco_child *child, const struct child_held *held)
-{
-    child->call = held->call;
-    child->mark = held->mark;
-}
-
 /* Tells the host that the line which was taken last is dealt with. */
 void child_finish_line(struct sco_child *child);
 

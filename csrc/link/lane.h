@@ -26,6 +26,7 @@ enum { SCO_SLOT_MARK_BYTES = 64 };
 enum sco_lane_call_kind {
     SCO_LANE_PLAIN,   /* a request; as enum sco_call_way */
     SCO_LANE_GENERAL, /* a request */
+    SCO_LANE_INFER,   /* a request */
     SCO_LANE_LINE,    /* a line for Python's logging */
 };
 
@@ -80,8 +81,10 @@ struct sco_lane_reply {
     uint32_t status;
     uint32_t flags; /* enum sco_reply_flag */
     uint32_t has_reason;
-    uint64_t begun_ns; /* when run() was called, on the host's monotonic
-                          clock; 0: unknown */
+    uint64_t begun_ns;   /* when run() was called, on the host's monotonic
+                            clock; 0: unknown */
+    uint32_t rows;       /* that the request has; 0: it has none */
+    uint32_t batch_rows; /* ... and that the run() had which they were in */
 };
 
 /* Why a request is wanted no longer: bits, or'ed together. */

@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "link/shared.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <linux/futex.h>
 #include <sys/syscall.h>
@@ -27,7 +29,23 @@ shared_ring(int eventfd)
 int
 shared_wait(atomic_uint *word, unsigned seen)
 {
-    long result = syscall(SYS_futex, word, FUTEX_WAIT, seen, NULL, NULL, 0);
+    return shared_wait_until(word, seen, 0);
+}
 
+int
+shared_wait_until(atomic_uint *word, unsigned seen, uint64_t until_ns)
+{
+    struct timespec rest, *limit = NULL;
+    long result;
+
+    if (until_ns != 0) {
+        uint64_t now_ns = sco_clock_now_ns();
+        uint64_t left_ns = until_ns > now_ns ? until_ns - now_ns : 0;
+
+        rest.tv_sec = (time_t)(left_ns / SCO_NS_PER_S);
+        rest.tv_nsec = (long)(left_ns % SCO_NS_PER_S);
+        limit = &rest;
+    }
+    result = syscall(SYS_futex, word, FUTEX_WAIT, seen, limit, NULL, 0);
     return result < 0 && errno == EINTR;
 }

@@ -42,7 +42,7 @@ enum {
     SHARED_PAGE = 4096,
     SHARED_MARK_BYTES = 64,  /* struct shared_mark, in each slot */
     SHARED_BLOCK_BYTES = 64, /* struct shared_block, in each block */
-    SHARED_CALLS = 64,       /* a power of two */
+    SHARED_CALLS = 256,      /* a power of two */
     SHARED_REPLIES = 256,    /* a power of two */
     SHARED_LANE_HEAD = 64 * 1024,
 };
@@ -101,5 +101,9 @@ void shared_ring(int eventfd);
 /* Waits until the word is no longer `seen`, a wake-up or a signal. Returns
  * whether it was a signal. Thread: the worker's. Blocks: until then. */
 int shared_wait(atomic_uint *word, unsigned seen);
+
+/* The same, but at most until `until_ns` on the monotonic clock; 0: for
+ * ever. */
+int shared_wait_until(atomic_uint *word, unsigned seen, uint64_t until_ns);
 
 #endif

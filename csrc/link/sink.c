@@ -138,24 +138,27 @@ room_in_slot(struct sco_child *child, size_t bytes, uint64_t *offset_out)
     return child->arena.at + SHARED_PAGE + call->offset + offset;
 }
 
-static void
-copy_parts(char *into, struct sco_slice first, struct sco_slice second)
+static char *
+copy(char *into, struct sco_slice bytes)
 {
-    if (first.len > 0) {
-        memcpy(into, first.data, first.len);
+    if (bytes.len > 0) {
+        memcpy(into, bytes.data, bytes.len);
     }
-    if (second.len > 0) {
-        memcpy(into + first.len, second.data, second.len);
-    }
+    return into + bytes.len;
 }
 
 /* Puts headers and body where the host can read them. */
 static bool
-place_bytes(struct sco_child *child, struct sco_lane_reply *reply,
-            struct sco_slice headers, struct sco_slice body)
+place_pieces(struct sco_child *child, struct sco_lane_reply *reply,
+             struct sco_slice headers, const struct sco_slice *body,
+             size_t count)
 {
-    size_t bytes = headers.len + body.len;
+    size_t bytes = headers.len;
     char *into;
+
+    for (size_t i = 0; i < count; i++) {
+        bytes += body[i].len;
+    }
 
     if (bytes == 0) {
         reply->place = SCO_LANE_NOWHERE;
@@ -173,10 +176,20 @@ place_bytes(struct sco_child *child, struct sco_lane_reply *reply,
         reply->place = SCO_LANE_NOWHERE;
         return false;
     }
-    copy_parts(into, headers, body);
+    into = copy(into, headers);
+    for (size_t i = 0; i < count; i++) {
+        into = copy(into, body[i]);
+    }
     reply->headers_bytes = (uint32_t)headers.len;
-    reply->body_bytes = body.len;
+    reply->body_bytes = bytes - headers.len;
     return true;
+}
+
+static bool
+place_bytes(struct sco_child *child, struct sco_lane_reply *reply,
+            struct sco_slice headers, struct sco_slice body)
+{
+    return place_pieces(child, reply, headers, &body, 1);
 }
 
 static struct sco_child *
@@ -198,19 +211,22 @@ reply_with(const struct sco_child *child, const struct sco_reply_head *head,
         .stream_bytes = head->stream_bytes,
         .has_reason = head->has_reason,
         .begun_ns = head->begun_ns,
+        .rows = head->rows,
+        .batch_rows = head->batch_rows,
     };
 }
 
 static void
-sink_reply(struct sco_sink *sink, const struct sco_reply_head *head,
-           struct sco_slice headers, struct sco_slice body)
+sink_pieces(struct sco_sink *sink, const struct sco_reply_head *head,
+            struct sco_slice headers, const struct sco_slice *body,
+            size_t count)
 {
     static const char full[] =
         "{\"message\": \"The response is too large for this server.\"}";
     struct sco_child *child = child_of(sink);
     struct sco_lane_reply reply = reply_with(child, head, SCO_LANE_WHOLE);
 
-    if (!place_bytes(child, &reply, headers, body)) {
+    if (!place_pieces(child, &reply, headers, body, count)) {
         /* Even this needs room; when there is none the body stays empty. */
         reply.status = 500;
         reply.flags = SCO_REPLY_FAILED;
@@ -220,6 +236,13 @@ sink_reply(struct sco_sink *sink, const struct sco_reply_head *head,
     }
     child_let_go(child);
     child_push(child, &reply);
+}
+
+static void
+sink_reply(struct sco_sink *sink, const struct sco_reply_head *head,
+           struct sco_slice headers, struct sco_slice body)
+{
+    sink_pieces(sink, head, headers, &body, 1);
 }
 
 /* The bits of enum sco_cancel for the request in hand. */
@@ -340,6 +363,7 @@ sink_end(struct sco_sink *sink, enum sco_status how)
 
 const struct sco_sink_ops child_sink_ops = {
     .reply = sink_reply,
+    .pieces = sink_pieces,
     .start = sink_start,
     .chunk = sink_chunk,
     .end = sink_end,

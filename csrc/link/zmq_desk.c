@@ -129,8 +129,7 @@ desk_put(struct desk *desk, const struct sco_frame *frame,
     if (is_line) {
         call.kind = SCO_LANE_LINE;
     } else {
-        call.kind =
-            frame->way == SCO_CALL_PLAIN ? SCO_LANE_PLAIN : SCO_LANE_GENERAL;
+        call.kind = frame->way; /* a request's kind is its way */
     }
     call.offset = load->slot.offset;
     call.slot_bytes = load->slot.bytes;

@@ -219,7 +219,7 @@ is_sound(const struct sco_frame *frame)
     case SCO_FRAME_WELCOME:
         return frame->beat_ms > 0 && frame->session != 0;
     case SCO_FRAME_CALL:
-        return frame->way == SCO_CALL_PLAIN || frame->way == SCO_CALL_GENERAL;
+        return frame->way < SCO_CALL_WAYS;
     case SCO_FRAME_CANCEL:
         return frame->number != 0 && frame->number < 2 * SCO_CANCEL_RAISE;
     case SCO_FRAME_REFUSED:

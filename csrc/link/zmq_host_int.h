@@ -28,7 +28,7 @@ enum peer_order { ORDER_NONE, ORDER_REFUSE, ORDER_KILL };
 /* A call that was sent and is not answered. */
 struct flight {
     uint64_t id;
-    struct child_held held;
+    struct sco_child_held held;
     unsigned told;   /* of the mark's cancel word */
     bool streaming;  /* START has come */
     uint64_t pieces; /* that have come */

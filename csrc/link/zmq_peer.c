@@ -8,7 +8,7 @@
  * more is taken than the worker has credit for.
  *
  * A lane's far end has one call in hand; here there may be several, so each
- * flight keeps its own (struct child_held) and puts it back before its reply.
+ * flight keeps its own (sco_child_held) and puts it back before its reply.
  * Time is counted from the moment at which a call is the oldest one: the
  * worker runs them in turn.
  *
@@ -136,7 +136,7 @@ send_call(struct sco_zmq_peer *peer, const struct sco_call *call)
     struct sco_frame beat = { .kind = SCO_FRAME_BEAT,
                               .number = call->body.len };
 
-    *flight = (struct flight){ .held = child_hold(peer->child) };
+    *flight = (struct flight){ .held = sco_child_hold(peer->child) };
     frame.left_ms = left_ms(&flight->held.call);
     flight->id = frame.id = flight->held.call.ticket;
     if (peer->flight_count > 0) {
@@ -434,7 +434,7 @@ hear_reply(struct sco_zmq_peer *peer, const struct sco_frame *frame,
     if (flight == NULL) {
         return;
     }
-    child_resume(peer->child, &flight->held);
+    sco_child_resume(peer->child, &flight->held);
     if (of_stream != flight->streaming &&
         !(frame->kind == SCO_FRAME_END && sink->ops->cancelled(sink))) {
         give_up(peer);

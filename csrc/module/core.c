@@ -7,6 +7,7 @@
 #include "pybridge/current.h"
 #include "pybridge/errors.h"
 #include "pybridge/probe.h"
+#include "pybridge/tensor.h"
 
 static struct sco_core_state *
 state_of(PyObject *module)
@@ -196,6 +197,11 @@ core_exec(PyObject *module)
         PyModule_AddType(module, state->link_type) < 0) {
         return -1;
     }
+    state->tensor_type = sco_tensor_type_create(module);
+    if (state->tensor_type == NULL ||
+        PyModule_AddType(module, state->tensor_type) < 0) {
+        return -1;
+    }
     return 0;
 }
 
@@ -206,6 +212,7 @@ core_traverse(PyObject *module, visitproc visit, void *arg)
 
     Py_VISIT(state->call_type);
     Py_VISIT(state->link_type);
+    Py_VISIT(state->tensor_type);
     return 0;
 }
 
@@ -216,6 +223,7 @@ core_clear(PyObject *module)
 
     Py_CLEAR(state->call_type);
     Py_CLEAR(state->link_type);
+    Py_CLEAR(state->tensor_type);
     return 0;
 }
 

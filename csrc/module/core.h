@@ -16,6 +16,7 @@
 struct sco_core_state {
     PyTypeObject *call_type;
     PyTypeObject *link_type;
+    PyTypeObject *tensor_type;
 };
 
 /* The module's definition, as the import system wants it. */

@@ -26,7 +26,9 @@
 #include "pybridge/errors.h"
 #include "pybridge/forked.h"
 #include "pybridge/json.h"
+#include "pybridge/model.h"
 #include "pybridge/reply.h"
+#include "pybridge/tensors.h"
 
 #include <sched.h>
 
@@ -50,6 +52,12 @@ sco_scorer_init(const struct sco_scoring *scoring, struct sco_scorer *out)
     }
     sco_forked_watch();
     out->thread_id = PyThread_get_thread_ident();
+    out->tensors = NULL;
+    if (scoring->model != NULL && scoring->model->has_tensors &&
+        sco_tensors_create(scoring->model, &out->tensors) < 0) {
+        sco_encoder_finish(&out->encoder);
+        return -1;
+    }
     out->scoring = scoring;
     return 0;
 }
@@ -58,6 +66,8 @@ void
 sco_scorer_finish(struct sco_scorer *scorer)
 {
     sco_encoder_finish(&scorer->encoder);
+    sco_tensors_destroy(scorer->tensors);
+    scorer->tensors = NULL;
     scorer->scoring = NULL;
 }
 
@@ -116,14 +126,14 @@ sco_scorer_strike(struct sco_scorer *scorer)
     wake(scorer);
 }
 
-static inline void
-begin_run(struct sco_scorer *scorer)
+void
+sco_scorer_begin_run(struct sco_scorer *scorer)
 {
     atomic_store_explicit(&scorer->run, RUN_ACTIVE, memory_order_release);
 }
 
-static inline void
-end_run(struct sco_scorer *scorer)
+void
+sco_scorer_end_run(struct sco_scorer *scorer)
 {
     int active = RUN_ACTIVE;
 
@@ -147,10 +157,10 @@ give_returned(struct sco_scorer *scorer, PyObject *reply)
     int result = -1;
 
     if (reply != NULL) {
-        begin_run(scorer);
+        sco_scorer_begin_run(scorer);
         result = sco_reply_give(scorer->scoring, scorer->sink, reply,
                                 &scorer->time);
-        end_run(scorer);
+        sco_scorer_end_run(scorer);
         Py_DECREF(reply);
     }
     return result;
@@ -164,10 +174,9 @@ refused_count(const struct sco_scoring *scoring)
                : 0;
 }
 
-/* The script raised the pending exception: a failed request, whatever it
- * is. SystemExit ends no worker. */
-static int
-give_failed(struct sco_scorer *scorer)
+/* A failed request, whatever was raised. SystemExit ends no worker. */
+PyObject *
+sco_scorer_failed(struct sco_scorer *scorer)
 {
     const struct sco_scoring *scoring = scorer->scoring;
     PyObject *raised = PyErr_GetRaisedException(); /* new */
@@ -180,7 +189,13 @@ give_failed(struct sco_scorer *scorer)
         reply = PyObject_CallOneArg(scoring->failed, raised);
     }
     Py_DECREF(raised);
-    return give_returned(scorer, reply);
+    return reply;
+}
+
+static int
+give_failed(struct sco_scorer *scorer)
+{
+    return give_returned(scorer, sco_scorer_failed(scorer));
 }
 
 /* A result that is not JSON by itself. A coroutine behind a decorator and the
@@ -192,10 +207,10 @@ give_finished(struct sco_scorer *scorer, PyObject *result, uint64_t run_ns)
     const struct sco_scoring *scoring = scorer->scoring;
     PyObject *reply;
 
-    begin_run(scorer);
+    sco_scorer_begin_run(scorer);
     reply = PyObject_CallFunction(scoring->finish, "OK", result,
                                   (unsigned long long)run_ns);
-    end_run(scorer);
+    sco_scorer_end_run(scorer);
     if (reply == NULL && (PyErr_ExceptionMatches(scoring->timeout) ||
                           PyErr_ExceptionMatches(scoring->cancelled))) {
         return give_failed(scorer);
@@ -203,8 +218,9 @@ give_finished(struct sco_scorer *scorer, PyObject *result, uint64_t run_ns)
     return give_returned(scorer, reply);
 }
 
-static int
-give_result(struct sco_scorer *scorer, PyObject *result, uint64_t run_ns)
+int
+sco_scorer_give_result(struct sco_scorer *scorer, PyObject *result,
+                       uint64_t run_ns)
 {
     const struct sco_reply_head head = {
         .status = 200,
@@ -283,16 +299,16 @@ score_plain(struct sco_scorer *scorer, const struct sco_call *call)
         return give_undecodable(scorer);
     }
     scorer->time.begun_ns = sco_clock_now_ns();
-    begin_run(scorer);
+    sco_scorer_begin_run(scorer);
     result =
         PyObject_Vectorcall(scoring->run, args + 1,
                             PY_VECTORCALL_ARGUMENTS_OFFSET, scoring->keywords);
-    end_run(scorer);
+    sco_scorer_end_run(scorer);
     run_ns = sco_clock_now_ns() - scorer->time.begun_ns;
     scorer->time.run_ns = run_ns;
 
     /* The reply first: what letting go of these costs is nobody's wait. */
-    given = result != NULL ? give_result(scorer, result, run_ns)
+    given = result != NULL ? sco_scorer_give_result(scorer, result, run_ns)
                            : give_failed(scorer);
     Py_XDECREF(result);
     Py_DECREF(args[1]);
@@ -310,9 +326,9 @@ score_general(struct sco_scorer *scorer, const struct sco_call *call)
     if (object == NULL) {
         return -1;
     }
-    begin_run(scorer);
+    sco_scorer_begin_run(scorer);
     reply = PyObject_CallOneArg(scorer->scoring->invoke, object);
-    end_run(scorer);
+    sco_scorer_end_run(scorer);
     scorer->time.begun_ns = sco_call_object_begun_ns(object);
     if (scorer->time.begun_ns != 0) {
         scorer->time.run_ns = sco_clock_now_ns() - scorer->time.begun_ns;
@@ -324,18 +340,41 @@ score_general(struct sco_scorer *scorer, const struct sco_call *call)
 }
 
 void
+sco_scorer_begin(struct sco_scorer *scorer, const struct sco_call *call,
+                 struct sco_sink *sink)
+{
+    scorer->sink = sink;
+    scorer->refused = refused_count(scorer->scoring);
+    scorer->time = (struct sco_run_time){ .begun_ns = 0 };
+    sco_current_begin(call, sink);
+}
+
+/* A request of tensors, or what may be one: what is none goes on. */
+static int
+score_tensors(struct sco_scorer *scorer, const struct sco_call *call)
+{
+    int given;
+
+    if (call->way == SCO_CALL_PLAIN && scorer->scoring->model->is_schema &&
+        sco_scoring_has_flask(scorer->scoring)) {
+        return score_general(scorer, call);
+    }
+    given = sco_tensors_score(scorer, call);
+    return given > 0 ? score_general(scorer, call) : given;
+}
+
+void
 sco_scorer_score(struct sco_scorer *scorer, const struct sco_call *call,
                  struct sco_sink *sink)
 {
     const struct sco_scoring *scoring = scorer->scoring;
     int given;
 
-    scorer->sink = sink;
-    scorer->refused = refused_count(scoring);
-    scorer->time = (struct sco_run_time){ .begun_ns = 0 };
-    sco_current_begin(call, sink);
-    if (call->way == SCO_CALL_PLAIN && scoring->fast &&
-        !sco_scoring_has_flask(scoring)) {
+    sco_scorer_begin(scorer, call, sink);
+    if (scorer->tensors != NULL && call->way != SCO_CALL_GENERAL) {
+        given = score_tensors(scorer, call);
+    } else if (call->way == SCO_CALL_PLAIN && scoring->fast &&
+               !sco_scoring_has_flask(scoring)) {
         given = score_plain(scorer, call);
     } else {
         given = score_general(scorer, call);

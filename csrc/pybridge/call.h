@@ -19,9 +19,12 @@
 
 #include <stdatomic.h>
 
+struct sco_tensors;
+
 /* A thread that scores, one call at a time. */
 struct sco_scorer {
     const struct sco_scoring *scoring;
+    struct sco_tensors *tensors; /* of a script with tensors; else NULL */
     struct sco_encoder encoder;
     unsigned long thread_id;  /* as Python knows it */
     struct sco_sink *sink;    /* of the call in hand */
@@ -44,6 +47,26 @@ void sco_scorer_finish(struct sco_scorer *scorer);
  *
  * Blocks: as long as the script does. No exception is left pending. */
 void sco_scorer_score(struct sco_scorer *scorer, const struct sco_call *call,
+                      struct sco_sink *sink);
+
+/* Around every call of the script: what has to be raised in it is raised
+ * between these two. */
+void sco_scorer_begin_run(struct sco_scorer *scorer);
+
+/* ... and the end of it. */
+void sco_scorer_end_run(struct sco_scorer *scorer);
+
+/* The reply to calls whose script raised the pending exception, which is
+ * logged and cleared: a new reference, or NULL with an exception. */
+PyObject *sco_scorer_failed(struct sco_scorer *scorer);
+
+/* Replies with what run() returned, as the contract has it. -1 with an
+ * exception when no reply has been given. */
+int sco_scorer_give_result(struct sco_scorer *scorer, PyObject *result,
+                           uint64_t run_ns);
+
+/* Begins a call, or several as one, whose sink hears what becomes of it. */
+void sco_scorer_begin(struct sco_scorer *scorer, const struct sco_call *call,
                       struct sco_sink *sink);
 
 /* What is to be raised in the script that has the thread: ScoringTimeout when

@@ -181,6 +181,7 @@ static const struct sco_runner isolated_functions = {
     .leave = isolated_leave,
     .documents = sco_pythread_documents,
     .score = sco_pythread_score,
+    .serve = sco_pythread_serve,
     .line = sco_pythread_line,
     .dump = sco_pythread_dump,
     .interrupt = sco_pythread_interrupt,

@@ -2,6 +2,7 @@
 #include "pybridge/pythread.h"
 
 #include "link/child.h"
+#include "pybridge/batching.h"
 #include "pybridge/errors.h"
 
 #include <signal.h>
@@ -166,6 +167,25 @@ sco_pythread_score(void *arg, void *thread_arg, const struct sco_call *call,
     sco_pythread_attach(thread);
     sco_scorer_score(&thread->scorer, call, sink);
     sco_pythread_detach(thread);
+}
+
+bool
+sco_pythread_serve(void *arg, void *thread_arg, struct sco_child *child)
+{
+    struct sco_pythread *thread = thread_arg;
+
+    (void)arg;
+    if (!sco_batching_is_on(&thread->scorer)) {
+        return false;
+    }
+    sco_pythread_attach(thread);
+    if (sco_batching_serve(&thread->scorer, child) < 0) {
+        sco_report(NULL); /* without memory for batches there are none */
+        sco_pythread_detach(thread);
+        return false;
+    }
+    sco_pythread_detach(thread);
+    return true;
 }
 
 void

@@ -99,6 +99,9 @@ void sco_pythread_documents(void *arg, void *thread,
 void sco_pythread_score(void *arg, void *thread, const struct sco_call *call,
                         struct sco_sink *sink);
 
+/* Likewise. Blocks: until the host says stop. */
+bool sco_pythread_serve(void *arg, void *thread, struct sco_child *child);
+
 /* Likewise. */
 void sco_pythread_line(void *arg, void *thread,
                        const struct sco_child_line *line);

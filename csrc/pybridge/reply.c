@@ -42,6 +42,25 @@ sco_reply_plain(struct sco_sink *sink, const struct sco_reply_head *head,
 }
 
 void
+sco_reply_pieces(struct sco_sink *sink, const struct sco_reply_head *head,
+                 struct sco_slice headers, const struct sco_slice *pieces,
+                 size_t count)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        bytes += pieces[i].len;
+    }
+    if (bytes < COPY_WITHOUT_GIL_BYTES) {
+        sink->ops->pieces(sink, head, headers, pieces, count);
+        return;
+    }
+    Py_BEGIN_ALLOW_THREADS sink->ops->pieces(sink, head, headers, pieces,
+                                             count);
+    Py_END_ALLOW_THREADS
+}
+
+void
 sco_reply_internal(struct sco_sink *sink)
 {
     const struct sco_reply_head head = { .status = 500, .stream_bytes = -1 };

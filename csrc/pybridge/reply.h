@@ -24,6 +24,11 @@ struct sco_run_time {
 void sco_reply_plain(struct sco_sink *sink, const struct sco_reply_head *head,
                      struct sco_slice body);
 
+/* Gives a reply with a field block and a body in pieces, as above. */
+void sco_reply_pieces(struct sco_sink *sink, const struct sco_reply_head *head,
+                      struct sco_slice headers, const struct sco_slice *pieces,
+                      size_t count);
+
 /* Gives the reply for a defect: 500, and a message that tells nothing. */
 void sco_reply_internal(struct sco_sink *sink);
 

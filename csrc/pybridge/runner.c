@@ -205,6 +205,7 @@ static const struct sco_runner bridge_functions = {
     .enter = bridge_enter,
     .leave = bridge_leave,
     .score = sco_pythread_score,
+    .serve = sco_pythread_serve,
     .line = sco_pythread_line,
     .dump = sco_pythread_dump,
     .interrupt = bridge_interrupt,

@@ -1,6 +1,7 @@
 #include "pybridge/scoring.h"
 
 #include "pybridge/errors.h"
+#include "pybridge/model.h"
 
 enum { LOGGING_INFO = 20 }; /* logging.INFO */
 
@@ -17,6 +18,26 @@ add_mode(PyObject *object, PyObject *documents)
     Py_XDECREF(bytes);
     Py_XDECREF(mode);
     return failed ? -1 : 0;
+}
+
+/* Adds what the script says of tensors or batches, if it does: the host knows
+ * the model by that. */
+static int
+add_optional(PyObject *object, const char *attribute, const char *name,
+             PyObject *documents)
+{
+    PyObject *text = NULL;
+    PyObject *bytes;
+    int result = PyObject_GetOptionalAttrString(object, attribute, &text);
+
+    if (result > 0 && text != Py_None) {
+        bytes = PyUnicode_AsUTF8String(text);
+        result =
+            bytes == NULL ? -1 : PyDict_SetItemString(documents, name, bytes);
+        Py_XDECREF(bytes);
+    }
+    Py_XDECREF(text);
+    return result < 0 ? -1 : 0;
 }
 
 /* Points `out->documents` into a copy of Scoring.swaggers. The copy is ours
@@ -38,7 +59,9 @@ read_documents(PyObject *object, struct sco_scoring *out)
     }
     out->swaggers = PyDict_Copy(swaggers);
     Py_DECREF(swaggers);
-    if (out->swaggers == NULL || add_mode(object, out->swaggers) < 0) {
+    if (out->swaggers == NULL || add_mode(object, out->swaggers) < 0 ||
+        add_optional(object, "signature", "v2", out->swaggers) < 0 ||
+        add_optional(object, "batching", "batch", out->swaggers) < 0) {
         return -1;
     }
     /* One more than needed: an empty dict is no allocation of nothing. */
@@ -177,6 +200,7 @@ sco_scoring_read(PyObject *object, PyTypeObject *call_type,
         read_optional(object, &scoring) < 0 ||
         read_fast_road(object, &scoring) < 0 ||
         read_surroundings(&scoring) < 0 ||
+        sco_tensor_model_read(object, call_type, &scoring.model) < 0 ||
         read_documents(object, &scoring) < 0) {
         sco_scoring_finish(&scoring);
         *out = scoring;
@@ -204,6 +228,8 @@ sco_scoring_finish(struct sco_scoring *scoring)
     Py_CLEAR(scoring->modules);
     Py_CLEAR(scoring->flask);
     Py_CLEAR(scoring->call_type);
+    sco_tensor_model_destroy(scoring->model);
+    scoring->model = NULL;
     PyMem_Free(scoring->documents);
     scoring->documents = NULL;
     scoring->document_count = 0;

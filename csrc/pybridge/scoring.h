@@ -17,6 +17,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct sco_tensor_model;
+
 /* Each object is a reference of our own. */
 struct sco_scoring {
     PyObject *run;
@@ -34,7 +36,8 @@ struct sco_scoring {
     PyObject *modules;       /* sys.modules */
     PyObject *flask;         /* the string "flask" */
     PyTypeObject *call_type; /* _core.Call */
-    PyObject *swaggers;      /* our copy; holds what `documents` points into */
+    struct sco_tensor_model *model; /* its tensors and batches; NULL: none */
+    PyObject *swaggers; /* our copy; holds what `documents` points into */
     struct sco_document *documents;
     size_t document_count;
     bool fast; /* a plain POST may go to `run` without invoke() */

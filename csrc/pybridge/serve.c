@@ -1,6 +1,7 @@
 #include "pybridge/serve.h"
 
 #include "link/child.h"
+#include "pybridge/batching.h"
 #include "pybridge/call.h"
 #include "pybridge/current.h"
 #include "pybridge/errors.h"
@@ -86,9 +87,13 @@ sco_serve(struct sco_child *child, PyObject *object, PyTypeObject *call_type)
                              &err);
     if (status == SCO_OK) {
         sco_term_install();
-        serve_until_stop(child, &scorer);
+        if (sco_batching_is_on(&scorer)) {
+            result = sco_batching_serve(&scorer, child);
+        } else {
+            serve_until_stop(child, &scorer);
+            result = 0;
+        }
         sco_term_remove();
-        result = 0;
     } else if (status == SCO_CLOSED) {
         result = 0; /* the host ended while the script was loading */
     } else {

@@ -71,14 +71,18 @@ sco_term_remove(void)
 void
 sco_term_hold(void)
 {
-    is_held = 1;
+    if (worker_pid != 0) {
+        is_held = 1;
+    }
 }
 
 void
 sco_term_let(void)
 {
-    is_held = 0;
-    if (is_told) {
-        end_by_signal();
+    if (worker_pid != 0) {
+        is_held = 0;
+        if (is_told) {
+            end_by_signal();
+        }
     }
 }

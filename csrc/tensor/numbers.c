@@ -323,7 +323,8 @@ read_numbers(struct sco_numbers *numbers, struct piece *piece)
     if (!allow_number(numbers, piece)) {
         return;
     }
-    if (piece->end - piece->at < SCO_RUN_MARGIN) {
+    /* A comma behind a number that lies in no list is not ours to take. */
+    if (numbers->depth == 0 || piece->end - piece->at < SCO_RUN_MARGIN) {
         read_token(numbers, piece);
         return;
     }

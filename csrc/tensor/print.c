@@ -6,6 +6,14 @@
 
 #define INLINED static inline __attribute__((always_inline))
 
+/* Pieces of text, which nothing terminates. */
+static const char leading[] = { '0', '.', '0', '0', '0', '0' };
+static const char point_zero[] = { '.', '0' };
+static const char zero[] = { '0', '.', '0' };
+static const char separator[] = { ',', ' ' };
+static const char bools[][4] = { { 'f', 'a', 'l', 's' },
+                                 { 't', 'r', 'u', 'e' } };
+
 enum {
     ROW_PIECE = 256, /* elements for which room is made at once */
     SEPARATOR_CHARS = 2,
@@ -94,7 +102,7 @@ put_digits(char *out, const char *digits, size_t count, int point)
         return put_with_exponent(out, digits, count, point - 1);
     }
     if (point <= 0) {
-        memcpy(out, "0.0000", 6);
+        memcpy(out, leading, sizeof(leading));
         out += 2 - point;
         memcpy(out, digits, count);
         return out + count;
@@ -107,7 +115,7 @@ put_digits(char *out, const char *digits, size_t count, int point)
     }
     memcpy(out, digits, count);
     memset(out + count, '0', before - count);
-    memcpy(out + before, ".0", 2);
+    memcpy(out + before, point_zero, sizeof(point_zero));
     return out + before + 2;
 }
 
@@ -164,7 +172,7 @@ put_float(char *out, uint64_t bits, struct format format)
         binary.exp2 = exponent - bias;
         binary.is_uneven = fraction == 0 && exponent > 1;
     } else if (fraction == 0) {
-        memcpy(out, "0.0", 3);
+        memcpy(out, zero, sizeof(zero));
         return out + 3;
     }
     return put_shortest(out, format.fraction_bits > 23
@@ -185,7 +193,7 @@ put_signed(char *out, int64_t number)
 INLINED char *
 put_bool(char *out, int is_true)
 {
-    memcpy(out, is_true ? "true" : "fals", 4);
+    memcpy(out, bools[is_true != 0], sizeof(bools[0]));
     out[4] = 'e';
     return out + (is_true ? 4 : 5);
 }
@@ -237,7 +245,7 @@ put_run(char *out, enum sco_dtype dtype, const char *at, size_t count,
 
     for (size_t i = 0; i < count; i++, at += bytes) {
         if (i > 0) {
-            memcpy(out, ", ", 2);
+            memcpy(out, separator, sizeof(separator));
             out += style == SCO_PRINT_SPACED ? 2 : 1;
         }
         out = put_element(out, dtype, at, bytes);
@@ -334,7 +342,9 @@ print_list(struct printing *printing, unsigned level)
     if (level + 1 == printing->shape->rank) {
         sco_print_flat(printing->text, printing->dtype, count, printing->at,
                        printing->style);
-        printing->at += count * sco_dtype_info(printing->dtype)->bytes;
+        if (count > 0) { /* no elements may be nowhere */
+            printing->at += count * sco_dtype_info(printing->dtype)->bytes;
+        }
         return;
     }
     sco_text_add_char(printing->text, '[');

@@ -221,12 +221,16 @@ sco_v2_path_read(struct sco_slice target, char *room, struct sco_v2_path *out,
 struct sco_slice
 sco_v2_methods(enum sco_v2_what what)
 {
-    return what == SCO_V2_INFER ? SCO_SLICE("POST") : SCO_SLICE("GET, HEAD");
+    return what == SCO_V2_INFER ? SCO_SLICE("POST, OPTIONS")
+                                : SCO_SLICE("GET, HEAD, OPTIONS");
 }
 
 bool
 sco_v2_method_is_allowed(enum sco_v2_what what, struct sco_slice method)
 {
+    if (is_word(method, "OPTIONS")) {
+        return true; /* browsers ask so before they ask */
+    }
     if (what == SCO_V2_INFER) {
         return is_word(method, "POST");
     }

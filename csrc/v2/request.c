@@ -659,7 +659,7 @@ sco_v2_request_read(struct sco_v2_request *request, struct sco_slice body,
                     struct sco_slice json_length_field, struct sco_error *err)
 {
     struct reading reading = { .request = request };
-    struct sco_slice text;
+    struct sco_slice text = SCO_SLICE("");
     enum sco_status status;
 
     forget(&reading);
@@ -684,6 +684,20 @@ sco_v2_request_read(struct sco_v2_request *request, struct sco_slice body,
         status = check_wishes(request, err);
     }
     return status;
+}
+
+void
+sco_v2_request_begin(struct sco_v2_request *request)
+{
+    struct reading reading = { .request = request };
+
+    forget(&reading);
+}
+
+enum sco_status
+sco_v2_request_check(struct sco_v2_request *request, struct sco_error *err)
+{
+    return check_inputs(request, err);
 }
 
 enum sco_status

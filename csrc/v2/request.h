@@ -83,6 +83,18 @@ enum sco_status sco_v2_request_read(struct sco_v2_request *request,
                                     struct sco_slice json_length_field,
                                     struct sco_error *err);
 
+/* Forgets what was read, for a body in another form than the protocol's: its
+ * reader fills in `inputs` itself, but for `count`, and has
+ * sco_v2_request_check() look at them. */
+void sco_v2_request_begin(struct sco_v2_request *request);
+
+/* Checks inputs that sco_v2_request_read() has not read.
+ *
+ * Errors: SCO_INVALID, SCO_TOO_LARGE. */
+SCO_NODISCARD
+enum sco_status sco_v2_request_check(struct sco_v2_request *request,
+                                     struct sco_error *err);
+
 /* Takes a tensor that came in another form (.npy, raw) for the one input of
  * a model; nothing else is in such a request.
  *

@@ -28,7 +28,8 @@ next_mark(struct sco_slice text, size_t at)
         }
         at += sizeof(eight);
     }
-    while (at < text.len && memchr("[]\"", text.data[at], 3) == NULL) {
+    while (at < text.len && text.data[at] != '[' && text.data[at] != ']' &&
+           text.data[at] != '"') {
         at++;
     }
     return at;

@@ -58,6 +58,13 @@ struct sco_runner {
     void (*score)(void *arg, void *thread, const struct sco_call *call,
                   struct sco_sink *sink);
 
+    /* Scores what comes over a lane until the host says stop, if the script
+     * is one whose requests are scored many at once; else false, at once. May
+     * be NULL.
+     *
+     * Thread: one that has entered. Blocks: until then. */
+    bool (*serve)(void *arg, void *thread, struct sco_child *child);
+
     /* Logs a line through Python's logging. Thread: one that has entered. */
     void (*line)(void *arg, void *thread, const struct sco_child_line *line);
 

@@ -88,6 +88,10 @@ serve_child(struct stay *stay, void *entered)
     struct sco_child_line line;
     struct sco_call call;
 
+    if (runner->serve != NULL &&
+        runner->serve(runner->arg, entered, stay->child)) {
+        return;
+    }
     for (;;) {
         switch (sco_child_try_next(stay->child, &call, &line)) {
         case SCO_CHILD_CALL:

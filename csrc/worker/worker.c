@@ -324,6 +324,8 @@ answer_from(const struct sco_worker *worker, const struct sco_request *req,
         .flags = reply->flags,
         .run_ns = reply->run_ns,
         .begun_ns = reply->begun_ns,
+        .rows = reply->rows,
+        .batch_rows = reply->batch_rows,
         .stream_bytes = reply->stream_bytes,
         .has_reason = reply->has_reason != 0,
         .headers = { bytes, reply->headers_bytes },
@@ -427,6 +429,17 @@ may_come(const struct sco_request *req, const struct sco_lane_reply *reply)
            sco_lane_reply_fits(reply, req->slot.bytes);
 }
 
+/* What a request cost its worker: its share of a run() that it had with
+ * others. */
+static uint64_t
+share_ns(const struct sco_lane_reply *reply)
+{
+    if (reply->rows == 0 || reply->batch_rows <= reply->rows) {
+        return reply->run_ns;
+    }
+    return (uint64_t)((double)reply->run_ns * reply->rows / reply->batch_rows);
+}
+
 /* A reply to a request in hand. False when it is none that may come now. */
 static bool
 hear_reply(struct sco_worker *worker, const struct sco_lane_reply *reply)
@@ -445,7 +458,7 @@ hear_reply(struct sco_worker *worker, const struct sco_lane_reply *reply)
             worker->boss.on_unfit != NULL) {
             worker->boss.on_unfit(worker->boss.arg, worker);
         }
-        through(worker, req, reply->run_ns);
+        through(worker, req, share_ns(reply));
         return true;
     case SCO_LANE_START:
         answer = answer_from(worker, req, reply);

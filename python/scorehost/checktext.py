@@ -21,6 +21,8 @@ _MODES = {
     "plain": "run({}) gets the body as text",
     "schema": "run({}) gets the members of a JSON object",
     "raw": "run({}) gets the Flask request",
+    "batch": "run({}) gets a list of bodies as text",
+    "tensor": "{}",
 }
 
 
@@ -59,10 +61,30 @@ def _facts(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if slow:
         yield "slow imports", ", ".join(slow)
     if "mode" in report:
-        names = ", ".join(map(_parameter, report["parameters"]))
-        yield "input", f"{report['mode']}: {_MODES[report['mode']].format(names)}"
+        yield "input", f"{report['mode']}: {_MODES[report['mode']].format(_taken(report))}"
+    yield from _model(report)
     if report.get("example") is not None:
         yield "sample input", _short(json.dumps(report["example"]), _MAX_EXAMPLE)
+
+
+def _taken(report: dict[str, Any]) -> str:
+    if report["mode"] == "tensor":
+        return ", ".join(report["model"]["inputs"])
+    return ", ".join(map(_parameter, report["parameters"]))
+
+
+def _model(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What the script is as a model, and what its batches are."""
+    model, batching = report.get("model"), report.get("batching")
+    if model is not None and report["mode"] != "tensor":
+        yield "tensors", ", ".join(model["inputs"])
+    if model is not None:
+        yield "output", ", ".join(model["outputs"]) or "any arrays: none are declared"
+    if batching is not None:
+        what = "bodies" if batching["bodies"] else "rows"
+        delay = batching["max_queue_delay_ms"]
+        waits = f", which wait up to {delay:g} ms for company" if delay else ""
+        yield "batches", f"up to {batching['max_batch_size']} {what}{waits}"
 
 
 def _memory(memory: dict[str, dict[str, int]]) -> Iterator[str]:

@@ -25,6 +25,7 @@ from types import CoroutineType
 from typing import Any
 
 from scorehost import boot, errors, failures, inputs, outputs, reply, script, settings
+from scorehost.parameters import parameters_of
 
 #: What is kept of an answer, and of a stream.
 MAX_BODY = 1 << 20
@@ -209,13 +210,14 @@ class DryRun:
             scoring.prepare_swaggers()
         except Exception as exc:
             raise Gone(failures.describe(exc, "schema")) from None
-        wanted = script.parameters_of(scoring._decorated)
+        wanted = parameters_of(scoring._decorated)
         parameters = [
             {"name": name, "required": value is inputs.REQUIRED}
             | ({} if value is inputs.REQUIRED else {"default": repr(value)[:80]})
             for name, value in wanted.items()
         ]
         self.tell(mode=scoring.mode, parameters=parameters, example=_example(scoring))
+        self.tell(model=scoring.describe_model(), batching=json.loads(scoring.batching or "null"))
 
     # One request
 
@@ -348,7 +350,7 @@ def _drain(body: Any) -> tuple[bytes, bool]:
 
 def _schema(scoring: script.Scoring) -> dict[str, Any]:
     """What is declared of the input; empty when nothing is."""
-    if scoring.mode != "schema":
+    if scoring.mode not in ("schema", "tensor"):
         return {}
     for text in scoring.swaggers.values():
         document = json.loads(text)
@@ -381,7 +383,7 @@ def _on_model_dir(conf: settings.Settings) -> list[str]:
 def _on_parameters(scoring: script.Scoring) -> list[str]:
     required = [
         name
-        for name, value in script.parameters_of(scoring._decorated).items()
+        for name, value in parameters_of(scoring._decorated).items()
         if value is inputs.REQUIRED and name != "request_headers"
     ]
     if scoring.mode == "schema":
@@ -389,6 +391,8 @@ def _on_parameters(scoring: script.Scoring) -> list[str]:
         # What nobody described has an empty schema, and is handed over as it is.
         given = [name for name in required if declared.get(name) != {}]
         text = "run() takes {} as it comes: no @input_schema describes it."
+    elif scoring.mode == "tensor":
+        return []  # the decorator has seen to it
     else:
         given = [scoring.parameter]
         text = "run() needs {} too, but only its first parameter is filled: requests will fail."

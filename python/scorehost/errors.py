@@ -30,6 +30,10 @@ class UserScriptTimeout(UserScriptError):
         )
 
 
+class WrongOutput(UserScriptError):
+    """run() returned what it did not declare, or what is no tensor."""
+
+
 class ScoringTimeout(BaseException):
     """Raised inside run() at the deadline.
 

@@ -11,6 +11,8 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 
+from scorehost import errors
+
 _OURS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
 _LIBRARY = os.path.join(os.path.dirname(os.path.abspath(os.__file__)), "")
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
@@ -124,6 +126,10 @@ def _type(exc: TypeError) -> str:
 
 #: The first that fits and has something to say.
 _RULES: tuple[tuple[type[BaseException], Callable[..., str]], ...] = (
+    (
+        errors.WrongOutput,
+        lambda exc: "Return what the decorator declares, or declare what run() returns.",
+    ),
     (SyntaxError, lambda exc: "Python cannot read this line: mend it."),
     (ModuleNotFoundError, _module),
     (ImportError, lambda exc: "The package is there, this name is not: compare its version."),

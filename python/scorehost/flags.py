@@ -109,6 +109,14 @@ def socket_path(text: str) -> str:
     return text
 
 
+def model_name(text: str) -> str:
+    """Reads the name of a model, which is one part of a path."""
+    size = len(text.encode("utf-8", "surrogateescape"))
+    if not 1 <= size <= 256 or text in (".", "..") or any(c in "/?#%" or c < " " for c in text):
+        raise ValueError(f"expected a name of 1 to 256 bytes without / ? # %, got {text!r}")
+    return text
+
+
 #: In the order of the help text.
 FLAGS = (
     Flag("entry_script", str, "The scoring script.", contract=True),
@@ -235,6 +243,14 @@ FLAGS = (
         list_of(number(0, 1023)),
         'The GPUs that a worker of its own is started for, as in "0,1".',
         env="GPU_WORKERS",
+    ),
+    # A bare MODEL_NAME is what many scripts call what they load.
+    Flag(
+        "model_name",
+        model_name,
+        "The name that a script with tensors is served under at /v2/models; that of its file, "
+        "without .py, by default.",
+        env="SCOREHOST_MODEL_NAME",
     ),
     Flag(
         "remote_listen",

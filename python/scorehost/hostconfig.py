@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 MAX_WORKERS = 1024
 
 #: The keys that C knows by another name, or not at all.
-_NOT_COPIED = ("access_log", "host", "scoring_timeout_ms", "socket", "supervisor", "worker_kind")
+_NOT_COPIED = (
+    "access_log",
+    "host",
+    "model_name",
+    "scoring_timeout_ms",
+    "socket",
+    "supervisor",
+    "worker_kind",
+)
 
 
 class StartError(Exception):
@@ -92,6 +100,8 @@ def set_names(environ: MutableMapping[str, str], flags: Mapping[str, object]) ->
     environ["SERVER_SOFTWARE"] = f"scorehost/{__version__}"
     if "access_control_allow_origins" in flags:
         environ["AML_CORS_ORIGINS"] = str(flags["access_control_allow_origins"])
+    if "model_name" in flags:
+        environ["SCOREHOST_MODEL_NAME"] = str(flags["model_name"])
 
 
 def is_insights_key(key: str) -> bool:
@@ -182,8 +192,8 @@ def new_keys(
     found: dict[str, object] = {}
     problems: list[Problem] = []
     for flag in FLAGS:
-        # The worker reads SCORING_TIMEOUT_MS too, and says what is wrong with it.
-        if not flag.env or flag.name == "scoring_timeout_ms":
+        # The worker reads these too, and says what is wrong with them.
+        if not flag.env or flag.name in ("model_name", "scoring_timeout_ms"):
             continue
         value = environ.get(flag.env, file.get(flag.env))
         try:

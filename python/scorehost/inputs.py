@@ -60,10 +60,15 @@ def schema(call: Call, parameters: Mapping[str, Any]) -> dict[str, Any]:
 def _json_object(call: Call) -> dict[str, Any]:
     if not _is_json(_content_type(call.headers)):
         raise BadInput(415, "Expects Content-Type to be application/json")
-    if not call.body:
+    return json_object(call.body)
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """Reads a body that must be one JSON object."""
+    if not body:
         raise BadInput(400, "POST body is empty. Expecting a JSON dictionary.")
     try:
-        value = json.loads(call.body)
+        value = json.loads(body)
     except (ValueError, RecursionError) as exc:
         text = f"POST body could not be decoded as JSON: {exc}"
         raise BadInput(400, text) from None

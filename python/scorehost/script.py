@@ -11,17 +11,18 @@ import sys
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from time import perf_counter_ns
-from types import CoroutineType, FunctionType, ModuleType
+from types import CoroutineType, ModuleType
 from typing import Any
 
 from scorehost import errors, hook, inputs, outputs, reply, swagger
+from scorehost.parameters import parameters_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from scorehost import isolation
-    from scorehost._core import Call
+    from scorehost import decorators, isolation, model, tensors
+    from scorehost._core import Call, Tensor
     from scorehost.settings import Settings
 
 script_log = logging.getLogger("azmlinfsrv.user_script")
@@ -30,9 +31,7 @@ _HEADERS = "request_headers"
 _MODULE_NAME = "entry_module"
 _RAW_MODULE = "azureml_inference_server_http.api.aml_request"
 
-# Of code objects; the module inspect is too dear to be imported for them.
-_CO_VARARGS = 0x04
-_CO_VARKEYWORDS = 0x08
+# Of code objects; the module inspect is too dear to be imported for it.
 _CO_COROUTINE = 0x80
 
 #: What we raise in a run() that has gone on for too long: nothing was refused to it.
@@ -67,6 +66,7 @@ class Script:
             )
         self.names = names
         self.mode = _mode(self.run, scoring.__name__)
+        self.model, self.bodies = _model(self)
 
 
 def _import_and_check(path: str, copy: int) -> Script:
@@ -122,47 +122,6 @@ def _import_file(path: str, name: str, copy: int) -> ModuleType:
 # What run() wants
 
 
-def parameters_of(run: Any) -> dict[str, Any]:
-    """Returns the names of run()'s parameters with their defaults, in order.
-
-    A parameter without a default has ``inputs.REQUIRED``.
-    """
-    if type(run) is FunctionType and not {"__wrapped__", "__signature__"} & run.__dict__.keys():
-        return _from_code(run)
-    return _from_signature(run)
-
-
-def _refuse_variadic() -> None:
-    raise errors.UserScriptError(
-        "run() cannot accept positional-only arguments, *args, or **kwargs."
-    )
-
-
-def _from_code(run: FunctionType) -> dict[str, Any]:
-    code = run.__code__
-    if code.co_posonlyargcount or code.co_flags & (_CO_VARARGS | _CO_VARKEYWORDS):
-        _refuse_variadic()
-    count = code.co_argcount
-    names = code.co_varnames[: count + code.co_kwonlyargcount]
-    found: dict[str, Any] = dict.fromkeys(names, inputs.REQUIRED)
-    defaults = run.__defaults__ or ()
-    found.update(zip(names[count - len(defaults) : count], defaults))
-    found.update(run.__kwdefaults__ or {})
-    return found
-
-
-def _from_signature(run: Any) -> dict[str, Any]:
-    import inspect
-
-    found = {}
-    for name, parameter in inspect.signature(run).parameters.items():
-        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-            _refuse_variadic()
-        given = parameter.default is not parameter.empty
-        found[name] = parameter.default if given else inputs.REQUIRED
-    return found
-
-
 def _mode(run: Any, module_name: str) -> str:
     raw = _is_raw(run, module_name)
     decorated = _is_schema_decorated(run)
@@ -173,6 +132,27 @@ def _mode(run: Any, module_name: str) -> str:
     if raw:
         return "raw"
     return "schema" if decorated else "plain"
+
+
+def _model(script: Script) -> tuple[model.Model | None, decorators.BatchMark | None]:
+    """What a script says of tensors, and of batches of bodies; its mode may be another."""
+    if "scorehost.decorators" in sys.modules:
+        from scorehost import model
+
+        tensors, batching = model.marks_of(script.run)
+        if tensors or batching:
+            model.check(script.mode, script.parameters, bool(tensors))
+        if tensors:
+            script.mode = "tensor"
+            return model.Model("tensor", tensors, batching), None
+        if batching:
+            script.mode = "batch"
+            return None, batching
+    if script.mode == "schema":
+        from scorehost import model
+
+        return model.of_schema(script.run, script.parameters), None
+    return None, None
 
 
 def _is_raw(run: Any, module_name: str) -> bool:
@@ -229,6 +209,12 @@ def _mode_line(script: Script) -> str:
             "run() is decorated with @input_schema. "
             f"Server will invoke it with the following arguments: {', '.join(script.names)}."
         )
+    if script.mode == "tensor" and script.model is not None:
+        arrays = ", ".join(map(str, script.model.inputs))
+        rows = " of the rows of many requests" if script.model.batching else ""
+        return f"run() takes tensors. Server will invoke it with NumPy arrays{rows}: {arrays}."
+    if script.mode == "batch":
+        return "run() takes batches. Server will invoke it with a list of inputs in JSON strings."
     return "run() is not decorated. Server will invoke it with the input in JSON string."
 
 
@@ -247,11 +233,26 @@ class Scoring:
     #: What the import system has refused; only where it may (isolation.py).
     refusals: list[isolation.Refusal] | None = None
 
+    #: What the C side is told of a script with tensors: its signature and its
+    #: batches in JSON; whether it was written for them ("tensor") or has the
+    #: schemas of NumPy arrays ("schema"); whether run() may write to its input.
+    signature: str | None = None
+    batching: str | None = None
+    tensor_way: str | None = None
+    writable = False
+
+    #: Makes an array for run() of a _core.Tensor, and outputs of its result.
+    array: Callable[[Tensor], Any] | None = None
+    outputs: Callable[[Any], list[tensors.Output]] | None = None
+
+    _tensors: tensors.Tensors | None = None
+
     def __init__(self, script: Script, settings: Settings) -> None:
         self.mode = script.mode
         self.parameter = script.names[0]
         self.wants_headers = _HEADERS in script.parameters
         self.fast = script.mode == "plain" and not self.wants_headers
+        self._set_model(script, settings)
         self.swaggers: dict[str, bytes] = {}
         self.init = _synchronous(script.init)
         self.run = _synchronous(script.run)
@@ -261,10 +262,33 @@ class Scoring:
         self._settings = settings
         self._wanted = {name: script.parameters[name] for name in script.names}
 
+    def _set_model(self, script: Script, settings: Settings) -> None:
+        """Finds what the C side is told of tensors and batches."""
+        found = self._model = script.model
+        if script.bodies is not None or found is not None:
+            from scorehost import model
+        if script.bodies is not None:
+            self.batching = model.batching_text(script.bodies, bodies=True)
+        if found is None:
+            return
+        from scorehost import tensors
+
+        self._tensors = tensors.Tensors(found)
+        self.array, self.outputs = self._tensors.array, self._tensors.outputs
+        self.signature = found.signature(model.name_of(settings))
+        self.tensor_way, self.writable = found.way, found.writable
+        if found.batching is not None:
+            self.batching = model.batching_text(found.batching, bodies=False)
+
     def prepare_swaggers(self) -> None:
         """Makes the documents of /swagger.json; done once, after init()."""
         decorated = self._decorated if self.mode == "schema" else None
-        self.swaggers = swagger.build(self._settings, decorated)
+        declared = self._model.schemas() if self.mode == "tensor" and self._model else None
+        self.swaggers = swagger.build(self._settings, decorated, declared)
+
+    def describe_model(self) -> dict[str, object] | None:
+        """What the script takes and gives as a model, for people."""
+        return self._model.describe() if self._model is not None else None
 
     @staticmethod
     def flask_active() -> bool:
@@ -296,14 +320,46 @@ class Scoring:
         before = self._refused()
         started = call.begin()
         try:
-            result = self.run(**arguments)
-            if isinstance(result, CoroutineType):
-                result = outputs.drive(result)
+            result = self._result(arguments)
         except BaseException as exc:
             return self._failed_or_unfit(exc, before)
         return self._finish(result, perf_counter_ns() - started, call.method)
 
+    def _result(self, arguments: dict[str, Any]) -> Any:
+        """What run() returned, in the form in which it is answered."""
+        if self.mode == "batch":
+            return self.bodies(arguments[self.parameter])[0]
+        result = self.call(arguments)
+        if self.mode == "tensor" and self._tensors is not None:
+            result = self._tensors.lists(result)
+        return result
+
+    def call(self, arguments: dict[str, Any]) -> Any:
+        """Calls run() with arguments by name; raises what it raises."""
+        result = self.run(**arguments)
+        if isinstance(result, CoroutineType):
+            result = outputs.drive(result)
+        return result
+
+    def bodies(self, items: list[str]) -> list[Any]:
+        """Calls a run() that takes bodies; there is a result for each, or WrongOutput."""
+        results = self.run(**{self.parameter: items})
+        if not isinstance(results, (list, tuple)):
+            raise errors.WrongOutput(
+                f"run() returned {type(results).__name__} for a batch; return a list with a "
+                "result for each body"
+            )
+        if len(results) != len(items):
+            raise errors.WrongOutput(
+                f"run() returned {len(results)} results for a batch of {len(items)} bodies"
+            )
+        return list(results)
+
     def _arguments(self, call: Call) -> dict[str, Any]:
+        if self.mode == "tensor" and self._tensors is not None:
+            return self._tensors.arguments(call)
+        if self.mode == "batch":
+            return {self.parameter: [inputs.plain(call)]}
         if self.mode == "schema":
             arguments = inputs.schema(call, self._wanted)
         elif self.mode == "plain":

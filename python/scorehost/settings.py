@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from scorehost.flags import MAX_TIMEOUT_MS
+from scorehost.flags import MAX_TIMEOUT_MS, model_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class Settings:
     cors_origins: str = ""
     hostname: str = "Unknown"
     debug_port: int = 0
+    model_name: str = ""  # empty: that of the script's file
 
     def set(self, name: str, value: object) -> None:
         """Sets one of them by its name."""
@@ -122,6 +123,11 @@ def parse_timeout(value: object) -> int:
     return timeout_ms
 
 
+def parse_model_name(value: object) -> str:
+    """Reads a name that can stand in a path."""
+    return model_name(parse_str(value))
+
+
 #: Key, attribute of Settings, reader; problems are reported in this order.
 #: Of two keys for one attribute the later one wins: it is the documented name.
 KEYS: tuple[tuple[str, str, Callable[[object], object]], ...] = (
@@ -143,6 +149,7 @@ KEYS: tuple[tuple[str, str, Callable[[object], object]], ...] = (
     ("AML_CORS_ORIGINS", "cors_origins", parse_str),
     ("HOSTNAME", "hostname", parse_str),
     ("AZUREML_DEBUG_PORT", "debug_port", parse_int),
+    ("SCOREHOST_MODEL_NAME", "model_name", parse_model_name),
 )
 
 

@@ -49,16 +49,21 @@ _BEARER = {
 }
 
 
-def build(settings: Settings, decorated: Any | None) -> dict[str, bytes]:
+def build(
+    settings: Settings,
+    decorated: Any | None,
+    declared: tuple[dict[str, Any], dict[str, Any]] | None = None,
+) -> dict[str, bytes]:
     """Returns the documents by version, those alone that are to be had.
 
-    ``decorated`` is run() when it has schema decorators, else None.
+    ``decorated`` is run() when it has schema decorators, else None;
+    ``declared`` are the schemas of a script that takes tensors.
     """
     found = {version: _users(settings.app_root, version) for version in _VERSIONS}
     missing = [version for version in _VERSIONS if not found[version]]
     if missing:
         supported = _supported(decorated)
-        schemas = _schemas(decorated)
+        schemas = _schemas(decorated, declared)
         for version in missing:
             if _SCHEMA_VERSIONS[version] in supported:
                 found[version] = _generated(version, settings, schemas)
@@ -107,8 +112,10 @@ def _supported(decorated: Any | None) -> Sequence[str]:
     return versions
 
 
-def _schemas(decorated: Any | None) -> dict[str, Any]:
-    if decorated is None:
+def _schemas(decorated: Any | None, declared: tuple[Any, Any] | None) -> dict[str, Any]:
+    if declared is not None:
+        given, result = declared
+    elif decorated is None:
         given = result = {"type": "object", "example": {}}
     else:
         util = sys.modules["inference_schema.schema_util"]

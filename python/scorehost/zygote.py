@@ -28,7 +28,7 @@ import struct  # noqa: E402
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import NoReturn
 
     from scorehost.script import Scoring
@@ -89,13 +89,18 @@ class Zygote:
         return True
 
     def _fork(self, number: int, link: int) -> None:
+        # What is sent to the worker before it can heed it must wait: as long as
+        # it is ignored it would be lost.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         try:
             pid = fork()
         except OSError as error:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             self._tell(FORKED, number, 0, 0, 0, error.errno or 1)
             return
         if pid == 0:
-            end_as(lambda: self._be_worker(link))
+            end_as(lambda: self._be_worker(link, mask))
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         join_group(pid)
         try:
             pidfd = os.pidfd_open(pid)
@@ -125,7 +130,7 @@ class Zygote:
         code, number_of_signal = (ended.si_status, 0) if exited else (0, ended.si_status)
         self._tell(ENDED, number, pid, code, number_of_signal)
 
-    def _be_worker(self, link_fd: int) -> int:
+    def _be_worker(self, link_fd: int, mask: "Iterable[int]") -> int:
         """What a worker does, from the fork to its end; returns its exit code."""
         from scorehost import _core, boot
 
@@ -137,6 +142,7 @@ class Zygote:
             signal.signal(signal.SIGCHLD, self._sigchld)
         if self._sigterm is not None:
             signal.signal(signal.SIGTERM, self._sigterm)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         leave_exit_handlers()
         reseed()
         link = _core.attach(link_fd)

@@ -615,7 +615,7 @@ _SETTINGS = (
         "there is more to set",
         (Lines("stdout", ours="(  --(host|socket|access_log|share_module"
                "|worker_(kind|min|max|preload)|gpu_workers|remote_\\w+"
-               "|reload|supervisor|server_timing|raise_cancelled"
+               "|model_name|reload|supervisor|server_timing|raise_cancelled"
                "|(scoring|request|head)_timeout_ms|max_\\w+|queue_\\w+"
                "|body_\\w+|keepalive_timeout_ms|drain_timeout_ms|version))",
                cases=("flags-*",)),)),

@@ -507,3 +507,78 @@ def test_a_circle_of_causes_has_an_end() -> None:
     first, second = ValueError("1"), ValueError("2")
     first.__cause__, second.__cause__ = second, first
     assert "ValueError: 2" in failures.users_traceback(first)
+
+
+# Tensors and batches
+
+TENSOR_SCRIPTS = SCRIPTS.parent / "e2e" / "scripts"
+ROW = [1, 2, 3, 4]
+TYPES = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")
+ALL_TYPES = {
+    "bool": [[True, False]],
+    **{name: [[1, 2]] for name in TYPES},
+    **{name: [[0.5, 2.0]] for name in ("fp16", "bf16", "fp32", "fp64")},
+    "bytes": [["a", "b"]],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "sample", "answer"),
+    [
+        ("tensor_affine", "tensor", {"x": [ROW, ROW]}, [[60.0, 70.0, 80.0]] * 2),
+        ("tensor_batch", "tensor", {"x": [ROW]}, {"sum": [10.0], "rows": [1]}),
+        ("tensor_types", "tensor", ALL_TYPES, ALL_TYPES),
+        ("bad_rows", "tensor", {"x": [[3, 0]]}, {"y": [-3.0], "calls": [1]}),
+        ("batch_bodies", "batch", 21, {"doubled": 42, "bodies": 1}),
+        ("numpy_schema", "schema", {"data": [[0] * 128], "scale": [2]}, [0.0]),
+    ],
+)
+def test_scripts_with_tensors(
+    checked: Check, name: str, mode: str, sample: object, answer: object
+) -> None:
+    path = str(TENSOR_SCRIPTS / f"{name}.py")
+    report = checked.report(path, "--sample", json.dumps(sample))
+    assert (report["mode"], json.loads(report["answer"]["body"])) == (mode, answer)
+    assert (report["model"] is None) == (mode == "batch")
+    assert report["warnings"] == []
+
+
+def test_what_a_tensor_script_takes_is_told(checked: Check) -> None:
+    text = checked.text(str(TENSOR_SCRIPTS / "bad_rows.py"))
+    assert "\n  input         tensor: x FP64 [-1,2]\n" in text
+    assert "\n  output        y FP64 [-1], calls INT64 [-1]\n" in text
+    assert "\n  batches       up to 64 rows, which wait up to 20 ms for company\n" in text
+    assert '\n  sample input  {"x": [[0.0, 0.0]]}\n' in text
+    text = checked.text(str(TENSOR_SCRIPTS / "batch_bodies.py"))
+    assert "\n  input         batch: run(bodies) gets a list of bodies as text\n" in text
+    assert "\n  batches       up to 16 bodies\n" in text
+    text = checked.text(str(TENSOR_SCRIPTS / "numpy_schema.py"))
+    assert "\n  tensors       data FP64 [-1,128], scale INT64 [-1]\n" in text
+    assert "\n  output        output0 FP64 [-1]\n" in text
+
+
+TENSOR = """
+import scorehost
+def init(): pass
+@scorehost.tensor({"x": ("FP32", [-1, 2])}, {"y": ("INT64", [-1, 2])})
+def run(x): return x
+"""
+
+
+def test_an_output_that_was_not_declared(checked: Check) -> None:
+    report = checked.source(TENSOR, "--sample", '{"x": [[1, 2]]}', code=1)
+    failure = report["failure"]
+    assert "run() returned the output 'y' with elements of type float32" in failure["error"]
+    assert failure["advice"].startswith("Return what the decorator declares")
+    assert report["answer"]["type"] == "numpy.ndarray"
+
+
+def test_a_sample_that_does_not_fit(checked: Check) -> None:
+    report = checked.source(TENSOR, "--sample", '{"x": [[1, 2], [3]]}', code=1)
+    assert "The lists are ragged: x[1] has shape [1]" in report["failure"]["error"]
+
+
+def test_a_decorator_that_will_not_do(checked: Check) -> None:
+    report = checked.source(TENSOR.replace("FP32", "float32"), code=1)
+    assert "there is no datatype 'float32'" in report["failure"]["error"]
+    assert report["failure"]["where"]["line"] == 4

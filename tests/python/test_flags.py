@@ -44,6 +44,7 @@ def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
         (["--worker_kind", "Thread"], {"worker_kind": "thread"}),
         (["--access_log=off"], {"access_log": "off"}),
         (["--max_body_bytes", "1_000"], {"max_body_bytes": 1000}),
+        (["--model_name", "iris"], {"model_name": "iris"}),
         (["--scoring_timeout_ms", "0"], {"scoring_timeout_ms": 0}),
         (["--max_connections_per_address", "0"], {"max_connections_per_address": 0}),
     ],
@@ -115,6 +116,10 @@ def test_abbreviations_are_those_of_the_contract(
             "got 'green'",
         ),
         (["--access_log=no"], "argument --access_log: expected on or off, got 'no'"),
+        (
+            ["--model_name", "a/b"],
+            "argument --model_name: expected a name of 1 to 256 bytes without / ? # %, got 'a/b'",
+        ),
         (["--host", ""], "argument --host: expected an address to listen on, got ''"),
         (
             ["--socket", "x" * 108],

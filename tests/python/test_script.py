@@ -15,6 +15,7 @@ import pytest
 from fakes import get, load, logged, post, settings_for
 
 from scorehost import errors, hook, inputs, isolation, outputs, reply, script
+from scorehost.parameters import parameters_of
 
 RAW = "from azureml_inference_server_http.api.aml_request import rawhttp\n"
 SCHEMA = """
@@ -167,7 +168,7 @@ class Callable:
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
 def test_parameters(run: Any, expected: dict[str, Any]) -> None:
-    found = script.parameters_of(run)
+    found = parameters_of(run)
     assert list(found) == list(expected)
     for name, default in found.items():
         assert default is inputs.REQUIRED or default == expected[name]

@@ -184,6 +184,19 @@ def test_a_scoring_timeout_that_no_clock_can_hold(value: str, reason: str) -> No
     assert found.scoring_timeout_ms == 3_600_000
 
 
+def test_the_name_of_the_model() -> None:
+    assert settings.load({"SCOREHOST_MODEL_NAME": "iris"}, {})[0].model_name == "iris"
+    assert settings.load({"MODEL_NAME": "org/model"}, {})[0].model_name == ""  # the script's own
+    file: dict[str, object] = {"SCOREHOST_MODEL_NAME": "a/b"}
+    found, problems = settings.load({}, file)
+    reason = "expected a name of 1 to 256 bytes without / ? # %, got 'a/b'"
+    assert (found.model_name, problems) == ("", [("SCOREHOST_MODEL_NAME", reason)])
+    assert environment({"model_name": "b"}, {"SCOREHOST_MODEL_NAME": "a"})[
+        "SCOREHOST_MODEL_NAME"
+    ] == "b"
+    assert settings.unknown_keys(file) == []
+
+
 def test_only_unknown_keys_are_unknown() -> None:
     file: dict[str, object] = {
         "service_name": "wrong case",
@@ -422,7 +435,7 @@ SCHEMA = Path(__file__).parents[2] / "csrc/config/schema.def"
 ENTRY = re.compile(r"^X\((\w+), (\w+), .*, (\d+), (\d+),$", re.MULTILINE)
 
 
-NOT_FOR_C = ("host", "socket")
+NOT_FOR_C = ("host", "model_name", "socket")
 
 
 def test_host_and_core_agree_on_keys_and_bounds() -> None:

@@ -19,6 +19,9 @@ import pytest
 from fakes import logged
 from scorehost import zygote
 
+# Where tests run several at once, the process that forks here has a thread of pytest-xdist's.
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+
 SCRIPT = """
 import os
 def init():

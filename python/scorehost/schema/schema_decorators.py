@@ -39,7 +39,17 @@ def input_schema(
         names = list(inspect.signature(function).parameters)
         registry.add_input(function, names, param_name, param_type.input_to_swagger())
         registry.add_versions(function, registry.INPUT, param_type.supported_versions())
-        return _converting(function, names, param_name, convert)
+        run = _converting(function, names, param_name, convert)
+        # For the server (scorehost.model), as a wrapper on top copies it.
+        note = {
+            "of": run,
+            "param_name": param_name,
+            "param_type": param_type,
+            "convert_to_provided_type": convert_to_provided_type,
+            "optional": optional,
+        }
+        setattr(run, "__inference_schema__", note)
+        return run
 
     return decorate
 

@@ -255,7 +255,12 @@ test_probes_leave_no_access_line(void **state)
     sco_lines_access(&lines, &told);
     head.method = SCO_SLICE("HEAD");
     sco_lines_access(&lines, &told);
+    head.target = SCO_SLICE("/v2/health/ready");
+    sco_lines_access(&lines, &told);
+    head.target = SCO_SLICE("/v2/health/live");
+    sco_lines_access(&lines, &told);
     assert_int_equal(lines.burst.len, 0);
+    head.target = SCO_SLICE("/");
     head.method = SCO_SLICE("OPTIONS");
     sco_lines_access(&lines, &told);
     assert_true(lines.burst.len > 0);

@@ -171,7 +171,7 @@ test_what_no_side_says(void **state)
         { .kind = SCO_FRAME_WELCOME, .session = 0, .beat_ms = 1 },
         { .kind = SCO_FRAME_WELCOME, .session = 1, .beat_ms = 0 },
         { .kind = SCO_FRAME_REFUSED, .number = SCO_REFUSED_REASONS },
-        { .kind = SCO_FRAME_CALL, .way = 2 },
+        { .kind = SCO_FRAME_CALL, .way = SCO_CALL_WAYS },
         { .kind = SCO_FRAME_CANCEL, .number = 0 },
         { .kind = SCO_FRAME_CANCEL, .number = 2 * SCO_CANCEL_RAISE },
         { .kind = SCO_FRAME_ACK, .number = 0 },

@@ -11,6 +11,7 @@
 
 #include "pybridge/call_object.h"
 #include "pybridge/scoring.h"
+#include "pybridge/tensor.h"
 #include "support/test.h"
 
 #include <stdbool.h>
@@ -133,11 +134,15 @@ static inline PyTypeObject *
 embedded_call_type(void)
 {
     PyObject *module = PyModule_New("scorehost._core");
-    PyTypeObject *type;
+    PyTypeObject *type, *tensor;
 
     assert_non_null(module);
     type = sco_call_type_create(module);
     assert_non_null(type);
+    tensor = sco_tensor_type_create(module);
+    assert_non_null(tensor);
+    assert_int_equal(PyModule_AddType(module, tensor), 0);
+    Py_DECREF(tensor);
     Py_DECREF(module);
     return type;
 }

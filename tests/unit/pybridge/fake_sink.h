@@ -62,6 +62,21 @@ fake_reply(struct sco_sink *sink, const struct sco_reply_head *head,
     sco_text_add(&fake->body, body);
 }
 
+static inline void
+fake_pieces(struct sco_sink *sink, const struct sco_reply_head *head,
+            struct sco_slice headers, const struct sco_slice *pieces,
+            size_t count)
+{
+    struct fake_sink *fake = fake_of(sink);
+
+    fake->replies++;
+    fake->head = *head;
+    fake_read_headers(fake, headers);
+    for (size_t i = 0; i < count; i++) {
+        sco_text_add(&fake->body, pieces[i]);
+    }
+}
+
 static inline enum sco_status
 fake_start(struct sco_sink *sink, const struct sco_reply_head *head,
            struct sco_slice headers)
@@ -110,6 +125,7 @@ fake_stop(struct sco_sink *sink)
 
 static const struct sco_sink_ops fake_sink_ops = {
     .reply = fake_reply,
+    .pieces = fake_pieces,
     .start = fake_start,
     .chunk = fake_chunk,
     .end = fake_end,

@@ -334,6 +334,33 @@ test_within_json(void **state)
     sco_json_finish(&json);
 }
 
+/* A number in no list ends before the comma, however long the text is. */
+static void
+test_a_scalar_within_json(void **state)
+{
+    int8_t element = 0;
+    struct sco_numbers_out out = { .data = (char *)&element,
+                                   .room_bytes = sizeof(element) };
+    struct sco_shape shape = { 9, { 0 } };
+    struct sco_slice key;
+    struct sco_json json;
+
+    (void)state;
+    sco_json_begin(&json,
+                   SCO_SLICE("{\"x\": 7, \"y\": \"long enough that what reads "
+                             "many numbers at once would read this one\"}"),
+                   4);
+    sco_json_enter_object(&json);
+    assert_true(sco_json_next_key(&json, &key));
+    assert_int_equal(sco_numbers_pull(&json, SCO_INT8, 1, &out, &shape),
+                     SCO_OK);
+    assert_int_equal(element, 7);
+    assert_int_equal(shape.rank, 0);
+    assert_true(sco_json_next_key(&json, &key));
+    assert_true(sco_slice_equal(key, SCO_SLICE("y")));
+    sco_json_finish(&json);
+}
+
 int
 main(void)
 {
@@ -345,6 +372,7 @@ main(void)
         cmocka_unit_test(test_several_into_one_block),
         cmocka_unit_test(test_a_given_shape),
         cmocka_unit_test(test_within_json),
+        cmocka_unit_test(test_a_scalar_within_json),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

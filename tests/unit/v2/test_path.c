@@ -113,7 +113,8 @@ test_methods(void **state)
         bool infers, reads;
     } methods[] = { { "GET", false, true },     { "HEAD", false, true },
                     { "POST", true, false },    { "PUT", false, false },
-                    { "DELETE", false, false }, { "post", false, false } };
+                    { "DELETE", false, false }, { "post", false, false },
+                    { "OPTIONS", true, true } };
 
     (void)state;
     for (size_t i = 0; i < COUNT(methods); i++) {
@@ -126,10 +127,10 @@ test_methods(void **state)
         assert_int_equal(sco_v2_method_is_allowed(SCO_V2_STATS, method),
                          methods[i].reads);
     }
-    assert_true(
-        sco_slice_equal(sco_v2_methods(SCO_V2_INFER), SCO_SLICE("POST")));
+    assert_true(sco_slice_equal(sco_v2_methods(SCO_V2_INFER),
+                                SCO_SLICE("POST, OPTIONS")));
     assert_true(sco_slice_equal(sco_v2_methods(SCO_V2_MODEL_READY),
-                                SCO_SLICE("GET, HEAD")));
+                                SCO_SLICE("GET, HEAD, OPTIONS")));
 }
 
 int

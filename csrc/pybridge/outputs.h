@@ -1,0 +1,39 @@
+/* outputs.h - what run() returned, as tensors
+ *
+ * The common case, one contiguous array of the datatype that was declared, is
+ * taken by the buffer protocol as it is. Everything else goes through
+ * Scoring.outputs() first.
+ *
+ * Thread: one that is attached to the interpreter.
+ */
+#ifndef SCO_PYBRIDGE_OUTPUTS_H
+#define SCO_PYBRIDGE_OUTPUTS_H
+
+#include "pybridge/py.h"
+
+#include "pybridge/model.h"
+#include "v2/reply.h"
+
+/* Zeroed there are none. */
+struct sco_outputs {
+    struct sco_v2_output items[SCO_V2_TENSORS_MAX];
+    Py_buffer buffers[SCO_V2_TENSORS_MAX];
+    struct sco_slice *strings[SCO_V2_TENSORS_MAX];
+    size_t count, buffer_count;
+    size_t bytes;   /* of all numbers */
+    PyObject *list; /* what Scoring.outputs() made, or NULL */
+};
+
+/* Reads a result, with as many rows as were given where the model has rows.
+ *
+ * Ownership: the caller ends *out with sco_outputs_clear(), also on failure;
+ *            the elements are Python's until then.
+ * Errors:    -1 with an exception that says what was wrong. */
+int sco_outputs_read(struct sco_outputs *out,
+                     const struct sco_tensor_model *model, PyObject *result,
+                     uint64_t rows);
+
+/* Lets go of them. */
+void sco_outputs_clear(struct sco_outputs *out);
+
+#endif

@@ -1,0 +1,228 @@
+#include "pybridge/rows.h"
+
+#include "pybridge/tensor.h"
+
+#include <string.h>
+
+static bool
+is_bytes(const struct sco_rows *rows, size_t input)
+{
+    return rows->model->signature.inputs[input].dtype == SCO_BYTES;
+}
+
+/* The bytes of the strings before element `element` of a decoded input. */
+static size_t
+strings_before(const struct sco_memory *memory, size_t element)
+{
+    const size_t *ends = (const size_t *)(const void *)memory->data;
+
+    return element == 0 ? 0 : ends[element - 1];
+}
+
+/* How long a column is, by its first request, and room for its rows. */
+static bool
+open_column(struct sco_rows *rows, struct sco_memory_shelf *shelf, size_t i,
+            const struct sco_part *parts, size_t count)
+{
+    struct sco_column *column = &rows->columns[i];
+    const struct sco_job *first = parts[0].job;
+    const struct sco_v2_input *input = &first->request.inputs[i];
+    size_t bytes = 0;
+    uint64_t total = 0;
+
+    column->shape = input->shape;
+    column->row_count = input->count / first->request.rows;
+    for (size_t k = 0; k < count; k++) {
+        total += parts[k].rows;
+    }
+    if (is_bytes(rows, i)) {
+        column->ends_bytes = total * column->row_count * sizeof(size_t);
+        for (size_t k = 0; k < count; k++) {
+            const struct sco_job *job = parts[k].job;
+
+            bytes +=
+                strings_before(job->decoded[i], job->request.inputs[i].count);
+        }
+    } else {
+        column->row_bytes =
+            column->row_count * sco_dtype_info(input->declared->dtype)->bytes;
+        bytes = total * column->row_bytes;
+    }
+    column->memory = sco_memory_take(shelf, column->ends_bytes + bytes);
+    return column->memory != NULL;
+}
+
+/* Copies the strings of a part behind those that are there. */
+static void
+add_strings(struct sco_rows *rows, size_t i, const struct sco_part *part)
+{
+    struct sco_column *column = &rows->columns[i];
+    const struct sco_memory *from = part->job->decoded[i];
+    const size_t *ends = (const size_t *)(const void *)from->data;
+    size_t all = part->job->request.inputs[i].count;
+    size_t first = part->from * column->row_count;
+    size_t count = part->rows * column->row_count;
+    size_t begin = strings_before(from, first);
+    size_t bytes = strings_before(from, first + count) - begin;
+    size_t *out = (size_t *)(void *)column->memory->data +
+                  rows->rows * column->row_count;
+
+    for (size_t k = 0; k < count; k++) {
+        out[k] = ends[first + k] - begin + column->used;
+    }
+    if (bytes > 0) {
+        memcpy(column->memory->data + column->ends_bytes + column->used,
+               from->data + all * sizeof(size_t) + begin, bytes);
+    }
+    column->used += bytes;
+}
+
+static void
+add_part(struct sco_rows *rows, struct sco_memory_shelf *shelf,
+         struct sco_part *part)
+{
+    size_t inputs = rows->model->signature.input_count;
+
+    part->status = SCO_OK;
+    part->at = rows->rows;
+    for (size_t i = 0; i < inputs && part->status == SCO_OK; i++) {
+        struct sco_column *column = &rows->columns[i];
+
+        if (is_bytes(rows, i)) {
+            continue;
+        }
+        part->status = sco_job_decode(
+            part->job, shelf, i, part->from, part->rows,
+            column->memory->data + rows->rows * column->row_bytes, &part->err);
+    }
+    if (part->status != SCO_OK) {
+        return;
+    }
+    for (size_t i = 0; i < inputs; i++) {
+        if (is_bytes(rows, i)) {
+            add_strings(rows, i, part);
+        }
+    }
+    rows->rows += part->rows;
+}
+
+/* What is decoded already is used where it is, if nothing comes beside it. */
+static bool
+is_alone(const struct sco_part *parts, size_t count)
+{
+    const struct sco_job *job = parts[0].job;
+
+    if (count > 1 || parts[0].rows != job->request.rows) {
+        return false;
+    }
+    for (size_t i = 0; i < job->request.signature->input_count; i++) {
+        if (job->decoded[i] == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void
+use_decoded(struct sco_rows *rows, struct sco_part *part)
+{
+    for (size_t i = 0; i < rows->model->signature.input_count; i++) {
+        const struct sco_v2_input *input = &part->job->request.inputs[i];
+        struct sco_column *column = &rows->columns[i];
+
+        column->memory = sco_memory_ref(part->job->decoded[i]);
+        column->shape = input->shape;
+        column->row_count = input->count / part->rows;
+        column->row_bytes =
+            column->row_count * sco_dtype_info(input->declared->dtype)->bytes;
+        column->ends_bytes =
+            is_bytes(rows, i) ? input->count * sizeof(size_t) : 0;
+    }
+    part->status = SCO_OK;
+    part->at = 0;
+    rows->rows = part->rows;
+}
+
+enum sco_status
+sco_rows_gather(struct sco_rows *rows, const struct sco_tensor_model *model,
+                struct sco_memory_shelf *shelf, struct sco_part *parts,
+                size_t count, struct sco_error *err)
+{
+    *rows = (struct sco_rows){ .model = model };
+    if (is_alone(parts, count)) {
+        use_decoded(rows, &parts[0]);
+        return SCO_OK;
+    }
+    for (size_t i = 0; i < model->signature.input_count; i++) {
+        if (!open_column(rows, shelf, i, parts, count)) {
+            return sco_fail(err, SCO_NOMEM, "no memory for a batch");
+        }
+    }
+    for (size_t k = 0; k < count; k++) {
+        add_part(rows, shelf, &parts[k]);
+    }
+    return SCO_OK;
+}
+
+void
+sco_rows_clear(struct sco_rows *rows)
+{
+    for (size_t i = 0; i < SCO_V2_TENSORS_MAX; i++) {
+        sco_memory_unref(rows->columns[i].memory);
+        rows->columns[i].memory = NULL;
+    }
+    rows->rows = 0;
+}
+
+/* Some rows of a column as an array of the script's. */
+static PyObject *
+array_of(const struct sco_rows *rows, size_t i, uint64_t first, uint64_t count)
+{
+    const struct sco_column *column = &rows->columns[i];
+    struct sco_tensor_view view = {
+        .memory = column->memory,
+        .dtype = rows->model->signature.inputs[i].dtype,
+        .shape = column->shape,
+        .is_writable = rows->model->is_writable,
+    };
+    PyObject *tensor, *array;
+
+    if (rows->model->signature.max_batch_size > 0) {
+        view.shape.dims[0] = count;
+    }
+    if (is_bytes(rows, i)) {
+        size_t element = first * column->row_count;
+
+        view.data = column->memory->data + column->ends_bytes;
+        view.ends =
+            (const size_t *)(const void *)column->memory->data + element;
+        view.begin = strings_before(column->memory, element);
+    } else {
+        view.data = column->memory->data + first * column->row_bytes;
+    }
+    tensor = sco_tensor_create(rows->model->tensor_type, &view);
+    if (tensor == NULL) {
+        return NULL;
+    }
+    array = PyObject_CallOneArg(rows->model->array, tensor);
+    Py_DECREF(tensor);
+    return array;
+}
+
+PyObject *
+sco_rows_arguments(const struct sco_rows *rows, uint64_t first, uint64_t count)
+{
+    PyObject *arguments = PyDict_New();
+
+    for (size_t i = 0;
+         arguments != NULL && i < rows->model->signature.input_count; i++) {
+        PyObject *name = PyTuple_GET_ITEM(rows->model->names, (Py_ssize_t)i);
+        PyObject *array = array_of(rows, i, first, count);
+
+        if (array == NULL || PyDict_SetItem(arguments, name, array) < 0) {
+            Py_CLEAR(arguments);
+        }
+        Py_XDECREF(array);
+    }
+    return arguments;
+}
