@@ -24,6 +24,17 @@ target_include_directories(sco_test_support ${scope} ${SCO_TEST_DIR}/unit
 target_link_libraries(sco_test_support ${scope} outside::cmocka
                                                 Threads::Threads)
 
+# A CUDA runtime without a GPU, for those who load one.
+add_library(fake_cudart MODULE ${SCO_TEST_DIR}/cudart/fake_cudart.c)
+sco_flags(fake_cudart)
+target_compile_definitions(fake_cudart PRIVATE _GNU_SOURCE)
+target_compile_options(fake_cudart PRIVATE -Wno-missing-prototypes)
+target_link_libraries(fake_cudart PRIVATE Threads::Threads)
+# Its header is compared with our declarations where it is installed.
+find_path(cudart_INCLUDE cuda_runtime_api.h
+          PATHS /usr/local/cuda/include /usr/include)
+mark_as_advanced(cudart_INCLUDE)
+
 file(GLOB_RECURSE unit_sources CONFIGURE_DEPENDS
      ${SCO_TEST_DIR}/unit/test_*.c)
 foreach(source IN LISTS unit_sources)
@@ -50,6 +61,16 @@ foreach(source IN LISTS unit_sources)
     sco_flags(unit.${name})
     set(libraries sco_core)
   endif()
+  if(module MATCHES "^(cuda|pybridge)$")
+    target_compile_definitions(
+      unit.${name} PRIVATE FAKE_CUDART="$<TARGET_FILE:fake_cudart>")
+    add_dependencies(unit.${name} fake_cudart)
+  endif()
   target_link_libraries(unit.${name} PRIVATE sco_test_support ${libraries})
   sco_add_test(unit.${name} unit.${name} LABEL unit)
 endforeach()
+if(cudart_INCLUDE AND TARGET unit.cuda.runtime)
+  target_compile_definitions(unit.cuda.runtime PRIVATE HAVE_CUDA_HEADER)
+  target_include_directories(unit.cuda.runtime SYSTEM
+                             PRIVATE ${cudart_INCLUDE})
+endif()
