@@ -75,10 +75,29 @@ send_server(struct visit *visit, enum sco_v2_what what)
 }
 
 static void
-send_model(struct visit *visit, enum sco_v2_what what)
+add_stats(struct visit *visit, struct sco_text *document)
 {
     const struct sco_model *model = model_of(visit);
     const struct sco_v2_signature *signature = sco_model_signature(model);
+    const struct sco_batches *batches =
+        sco_deployment_batches(visit->host->deployment);
+    struct sco_v2_batch_reason reasons[SCO_BATCHES_REASONS];
+    struct sco_v2_stats stats = model->stats;
+
+    for (unsigned i = 0; i < SCO_BATCHES_REASONS; i++) {
+        reasons[i] = (struct sco_v2_batch_reason){ sco_batches_reason_text(i),
+                                                   batches->reasons[i] };
+    }
+    stats.reasons = reasons;
+    stats.reason_count = signature->is_batch ? SCO_BATCHES_REASONS : 0;
+    sco_v2_stats_document(signature, &stats, document);
+}
+
+static void
+send_model(struct visit *visit, enum sco_v2_what what)
+{
+    const struct sco_v2_signature *signature =
+        sco_model_signature(model_of(visit));
     struct sco_text document = { 0 };
     unsigned status = 200;
 
@@ -95,7 +114,7 @@ send_model(struct visit *visit, enum sco_v2_what what)
         break;
     case SCO_V2_STATS:
     case SCO_V2_STATS_ALL:
-        sco_v2_stats_document(signature, &model->stats, &document);
+        add_stats(visit, &document);
         break;
     case SCO_V2_OPENAPI:
         sco_v2_openapi_document(signature, &document);
@@ -182,7 +201,6 @@ visit_count_inference(struct visit *visit, const struct visit_reply *reply,
                     &(struct sco_inference){
                         .went_well = reply->status < 400,
                         .rows = reply->rows,
-                        .batch_rows = reply->batch_rows,
                         .took_ns = now_ns - visit->begun_ns,
                         .queue_ns = times.ns[SCO_STAGE_QUEUE],
                         .input_ns = times.ns[SCO_STAGE_WAIT],

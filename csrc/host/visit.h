@@ -92,7 +92,6 @@ struct visit_reply {
     uint64_t run_ns;
     uint64_t run_begun_ns; /* when run() was called; 0: unknown */
     uint64_t rows;         /* of an infer request */
-    uint64_t batch_rows;   /* of the run() that it was in */
     bool failed;           /* x-ms-run-function-failed: True */
     bool no_failed;        /* ... is not sent at all */
     bool has_exec_ms;      /* x-ms-run-fn-exec-ms: run_ns */

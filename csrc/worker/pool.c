@@ -99,6 +99,14 @@ pool_through(void *arg, struct sco_worker *worker, uint64_t run_ns)
 }
 
 static void
+pool_ran(void *arg, struct sco_worker *worker, const struct sco_ran *ran)
+{
+    struct sco_pool *pool = arg;
+
+    pool->boss.on_ran(pool->boss.arg, worker, ran);
+}
+
+static void
 pool_unfit(void *arg, struct sco_worker *worker)
 {
     struct sco_pool *pool = arg;
@@ -217,6 +225,7 @@ start_worker(struct sco_pool *pool, const struct sco_pool_kind *kind,
         .tally = &pool->tally,
         .on_ready = pool_ready,
         .on_through = pool_through,
+        .on_ran = pool_ran,
         .on_unfit = pool_unfit,
         .on_return = pool_return,
         .on_gone = pool_gone,

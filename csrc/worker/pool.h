@@ -33,6 +33,8 @@ struct sco_pool_boss {
     void (*on_unfit)(void *arg, struct sco_worker *worker);
     void (*on_return)(void *arg, struct sco_worker *worker,
                       struct sco_request *req);
+    void (*on_ran)(void *arg, struct sco_worker *worker,
+                   const struct sco_ran *ran);
 
     /* The script cannot be loaded: the first worker ended with code 3 before
      * any was ready. */
