@@ -159,6 +159,18 @@ count_lost(struct sco_pool *pool, const struct sco_worker *worker)
     }
 }
 
+/* Counts the end of a worker that was not asked to leave. */
+static void
+count_end(struct sco_pool *pool, const struct sco_worker *worker,
+          const struct sco_worker_end *end)
+{
+    enum sco_lost how = sco_lost_of(end, worker->is_guest, worker->killed);
+
+    if (!pool->stopping && how != SCO_LOST_COUNT) {
+        pool->counts.lost[how]++;
+    }
+}
+
 /* What follows the end of a worker that has been destroyed. */
 static void
 make_up(struct sco_pool *pool)
@@ -204,6 +216,9 @@ pool_gone(void *arg, struct sco_worker *worker,
     pool->count--;
     pool->guests -= worker->is_guest;
     tell_gone(pool, worker, end, boot_failed);
+    if (!worker->asked_to_leave) {
+        count_end(pool, worker, end);
+    }
     if (is_regular) {
         judge_end(pool, worker, end);
     }

@@ -18,6 +18,7 @@
 #ifndef SCO_WORKER_POOL_H
 #define SCO_WORKER_POOL_H
 
+#include "worker/counts.h"
 #include "worker/recycle.h"
 #include "worker/worker.h"
 
@@ -64,6 +65,7 @@ struct sco_pool {
     size_t lost; /* left behind, since the pool was made */
     size_t lost_max;
     unsigned started; /* workers, since the pool was made */
+    struct sco_worker_counts counts;
     struct sco_timer respawn;
     unsigned failures; /* bad ends in a row */
     bool ever_ready;
