@@ -148,6 +148,9 @@ send_no_model(struct visit *visit, enum sco_v2_what what)
         sco_v2_ready_document(/* is_ready */ false, &document);
         send_document(visit, 503, &document);
     } else {
+        if (what == SCO_V2_INFER) {
+            visit_refused(visit, SCO_REFUSED_NO_WORKER);
+        }
         visit_send_busy(visit,
                         health == SCO_POOL_STARTING
                             ? SCO_SLICE("The server is starting: the script's "
@@ -184,6 +187,7 @@ is_packed(struct visit *visit)
                   "them as they are",
                   coding.len > SHOWN_MAX ? SHOWN_MAX : (int)coding.len,
                   coding.data);
+    visit_refused(visit, SCO_REFUSED_INVALID);
     visit_send_message(visit, 415, sco_text_slice(&text));
     sco_text_finish(&text);
     return true;
@@ -191,21 +195,17 @@ is_packed(struct visit *visit)
 
 void
 visit_count_inference(struct visit *visit, const struct visit_reply *reply,
-                      uint64_t now_ns)
+                      uint64_t now_ns, const struct sco_stage_times *times)
 {
-    struct sco_stages stages = visit_stages(visit, reply, now_ns);
-    struct sco_stage_times times;
-
-    sco_stages_split(&stages, &times);
     sco_model_count(model_of(visit),
                     &(struct sco_inference){
                         .went_well = reply->status < 400,
                         .rows = reply->rows,
                         .took_ns = now_ns - visit->begun_ns,
-                        .queue_ns = times.ns[SCO_STAGE_QUEUE],
-                        .input_ns = times.ns[SCO_STAGE_WAIT],
-                        .run_ns = times.ns[SCO_STAGE_RUN],
-                        .output_ns = times.ns[SCO_STAGE_WRITE],
+                        .queue_ns = times->ns[SCO_STAGE_QUEUE],
+                        .input_ns = times->ns[SCO_STAGE_WAIT],
+                        .run_ns = times->ns[SCO_STAGE_RUN],
+                        .output_ns = times->ns[SCO_STAGE_WRITE],
                     });
 }
 

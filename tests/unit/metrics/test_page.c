@@ -37,8 +37,8 @@ test_a_metric_says_what_it_is(void **state)
                  "queue_max_requests counts them.\n"
                  "# TYPE " WAITING " gauge\n");
     sco_page_begin(&page, SCO_METRIC_BATCHES_FAILED);
-    assert_wrote("# HELP scorehost_batches_failed_total Those of them that "
-                 "raised, or lost rows.\n"
+    assert_wrote("# HELP scorehost_batches_failed_total Calls of a run() "
+                 "that takes batches which raised, or lost rows.\n"
                  "# TYPE scorehost_batches_failed_total counter\n");
 }
 
