@@ -436,9 +436,10 @@ pipeline_refused(void *arg, struct sco_exchange *ex,
 static bool
 has_failed(const struct visit *visit)
 {
-    const struct sco_stream *stream = visit->req->stream;
+    const struct sco_request *req = visit->req;
 
-    return stream != NULL && sco_stream_has_failed(stream);
+    return req != NULL && req->stream != NULL &&
+           sco_stream_has_failed(req->stream);
 }
 
 /* Where a request is that has no answer yet. */

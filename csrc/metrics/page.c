@@ -31,17 +31,24 @@ add_escaped(struct sco_text *page, const char *text, char quote)
 static void
 add_seconds(struct sco_text *page, uint64_t ns)
 {
+    enum { DECIMALS = 9 };
     uint64_t rest = ns % SCO_NS_PER_S;
-    uint64_t digit = SCO_NS_PER_S / 10;
+    char decimals[DECIMALS];
+    size_t count = DECIMALS;
 
     sco_text_add_number(page, ns / SCO_NS_PER_S);
-    if (rest > 0) {
-        sco_text_add_char(page, '.');
+    if (rest == 0) {
+        return;
     }
-    for (; rest > 0; digit /= 10) {
-        sco_text_add_char(page, (char)('0' + rest / digit));
-        rest %= digit;
+    for (size_t i = DECIMALS; i > 0; i--) {
+        decimals[i - 1] = (char)('0' + rest % 10);
+        rest /= 10;
     }
+    while (decimals[count - 1] == '0') {
+        count--;
+    }
+    sco_text_add_char(page, '.');
+    sco_text_add(page, (struct sco_slice){ decimals, count });
 }
 
 static void
