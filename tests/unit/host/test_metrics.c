@@ -370,25 +370,40 @@ test_refusals_by_reason(void **state)
 }
 
 static void
-test_no_worker_and_no_more_clients(void **state)
+test_no_worker_is_there(void **state)
 {
-    int fd;
-
     (void)state;
     start();
     tiny_host_fail(host);
-    assert_comes_to_tell("scorehost_workers_ready 0");
-    while (!has("scorehost_workers_lost_total{reason=\"exit\"} 2")) {
-        scrape();
-    }
+    assert_comes_to_tell("scorehost_workers_lost_total{reason=\"exit\"} 2");
+    assert_true(has("scorehost_workers_ready 0"));
     score("x", 503);
     assert_tells("scorehost_requests_refused_total{reason=\"no_worker\"} 1");
-    fd = http_connect(tiny_host_port(host));
-    assert_true(http_say(fd, "POST /score HTTP/1.1\r\nHost: a\r\n"));
+}
+
+static void
+test_no_more_clients_are_wanted(void **state)
+{
+    struct http_reply reply;
+    int late, asking;
+
+    (void)state;
+    start();
+    late = http_connect(tiny_host_port(host));
+    assert_true(http_say(late, "POST /score HTTP/1.1\r\nHost: a\r\n"));
+    asking = http_connect(tiny_host_port(host));
+    assert_true(http_say(asking, "GET /metrics HTTP/1.1\r\nHost: a\r\n"));
+    assert_tells("scorehost_connections_accepted_total 3");
     tiny_host_drain(host);
-    assert_true(http_say(fd, "Content-Length: 1\r\n\r\nx"));
-    assert_int_equal(http_status(fd), 503);
-    (void)close(fd);
+    assert_true(http_say(late, "Content-Length: 1\r\n\r\nx"));
+    assert_int_equal(http_status(late), 503);
+    assert_true(http_say(asking, "\r\n"));
+    reply = http_read(asking);
+    assert_int_equal(reply.status, 200);
+    assert_non_null(strstr(reply.body, "{reason=\"draining\"} 1\n"));
+    http_reply_finish(&reply);
+    (void)close(late);
+    (void)close(asking);
 }
 
 /* ---- batches and the rest ------------------------------------------------
@@ -515,7 +530,8 @@ main(void)
         STOPPED(test_failures_by_reason),
         STOPPED(test_times_that_are_over),
         STOPPED(test_refusals_by_reason),
-        STOPPED(test_no_worker_and_no_more_clients),
+        STOPPED(test_no_worker_is_there),
+        STOPPED(test_no_more_clients_are_wanted),
         STOPPED(test_batches_count_once),
         STOPPED(test_the_host_itself),
         STOPPED(test_methods_and_headers),
