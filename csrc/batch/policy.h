@@ -67,14 +67,17 @@ struct sco_batch_setup {
     uint64_t objective_ns;
 };
 
-/* Why a batch went: a label of the metric. */
-#define SCO_BATCH_REASON_MAP(X)                                          \
-    X(FULL, "full")           /* the maximum is there */                 \
-    X(PREFERRED, "preferred") /* a preferred size is there */            \
-    X(IDLE, "idle")           /* a worker is idle, and nobody awaited */ \
-    X(GAP, "gap")             /* who was awaited does not come */        \
-    X(DELAY, "delay")         /* the oldest waited max_queue_delay */    \
-    X(DEADLINE, "deadline")   /* later or larger, one would be late */
+/* Why a batch went: a label of the metric. The last two are not the policy's
+ * to say, but of whoever obeys it. */
+#define SCO_BATCH_REASON_MAP(X)                                            \
+    X(FULL, "full")           /* the maximum is there */                   \
+    X(PREFERRED, "preferred") /* a preferred size is there */              \
+    X(IDLE, "idle")           /* a worker is idle, and nobody awaited */   \
+    X(GAP, "gap")             /* who was awaited does not come */          \
+    X(DELAY, "delay")         /* the oldest waited max_queue_delay */      \
+    X(DEADLINE, "deadline")   /* later or larger, one would be late */     \
+    X(SPLIT, "split")         /* a part of one that failed is run again */ \
+    X(STOP, "stop")           /* the worker ends: nobody else will come */
 
 #define X(name, text) SCO_BATCH_##name,
 enum sco_batch_reason { SCO_BATCH_REASON_MAP(X) SCO_BATCH_REASON_COUNT };

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "deploy/due.h"
+#include "deploy/line.h"
 #include "deploy/scaler.h"
 #include "link/head.h"
 #include "worker/gpus.h"
@@ -14,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 /* Above this mean time of run(), a wake-up more or less does not count. */
 #define SHORT_RUN_NS (SCO_NS_PER_MS / 2)
@@ -38,12 +38,13 @@ struct sco_deployment {
     struct sco_timer trim;
     struct sco_text documents; /* a field block */
     struct sco_model model;
+    struct sco_batches batches;
     char *python;
     char *boot;
     struct sco_scaler scaler;
     uint64_t given_ns; /* when a worker was last given a request */
     uint64_t run_ns;   /* mean of the last run()s */
-    bool batches;      /* workers score many requests at once */
+    bool is_batching;  /* workers score many requests at once */
     bool moved;        /* to the fallback, or it was tried */
     bool renews;       /* its end is for a script to be loaded anew */
     bool stopping;
@@ -68,7 +69,7 @@ on_ready(void *arg, struct sco_worker *worker, struct sco_slice documents)
     sco_text_add(&deployment->documents, documents);
     sco_model_declare(&deployment->model,
                       sco_deployment_document(deployment, SCO_SLICE("v2")));
-    deployment->batches =
+    deployment->is_batching =
         sco_deployment_document(deployment, SCO_SLICE("batch")).len > 0;
     if (deployment->setup.on_ready != NULL) {
         deployment->setup.on_ready(deployment->setup.arg);
@@ -85,24 +86,14 @@ on_through(void *arg, struct sco_worker *worker, uint64_t run_ns)
     deployment->run_ns -= deployment->run_ns / 8;
 }
 
-/* Writes a line itself that no worker is left to log. */
 static void
-write_line(const struct sco_request *req, pid_t pid)
+on_ran(void *arg, struct sco_worker *worker, const struct sco_ran *ran)
 {
-    const char *at = sco_arena_bytes(req->arena, req->slot);
-    struct sco_text logger = { 0 };
-    struct sco_text line = { 0 };
+    struct sco_deployment *deployment = arg;
 
-    sco_text_add(&logger, (struct sco_slice){ at, req->head_bytes });
-    if (!logger.failed) {
-        sco_log_prefix(&line, SCO_LOG_INFO, pid, logger.data);
-        sco_text_add(&line, (struct sco_slice){ at + req->head_bytes,
-                                                req->body_bytes });
-        sco_text_add_char(&line, '\n');
-        sco_log_write(STDOUT_FILENO, sco_text_slice(&line));
-    }
-    sco_text_finish(&line);
-    sco_text_finish(&logger);
+    (void)worker;
+    sco_batches_count(&deployment->batches, ran);
+    sco_model_count_run(&deployment->model, ran);
 }
 
 static void
@@ -111,7 +102,7 @@ on_return(void *arg, struct sco_worker *worker, struct sco_request *req)
     struct sco_deployment *deployment = arg;
 
     if (req->kind == SCO_LANE_LINE) {
-        write_line(req, worker->pid);
+        sco_line_write(req, worker->pid);
     } else if (deployment->stopped) {
         sco_request_fail(req, SCO_CLOSED, NULL, 0);
     } else if (!sco_request_is_answered(req)) {
@@ -185,7 +176,7 @@ depth_for_next(const struct sco_deployment *deployment)
 {
     const struct sco_request *next = sco_queue_first(&deployment->queue);
 
-    if (deployment->batches) {
+    if (deployment->is_batching) {
         return SCO_BATCH_DEPTH;
     }
     return next->body_bytes > AHEAD_BYTES ? 1
@@ -470,27 +461,13 @@ sco_deployment_line(struct sco_deployment *deployment, pid_t pid,
                     struct sco_slice logger, struct sco_slice message)
 {
     struct sco_worker *worker = sco_pool_find(&deployment->pool, pid);
-    struct sco_request *req;
-    struct sco_slot slot;
-    char *at;
+    struct sco_request *req =
+        worker != NULL ? sco_line_create(deployment->arena, logger, message)
+                       : NULL;
 
-    if (worker == NULL ||
-        sco_slots_take(sco_arena_slots(deployment->arena),
-                       SCO_SLOT_MARK_BYTES + logger.len + message.len,
-                       &slot) != SCO_OK) {
-        return false;
-    }
-    req = sco_request_create(deployment->arena, slot);
     if (req == NULL) {
-        sco_slots_give(sco_arena_slots(deployment->arena), slot);
         return false;
     }
-    at = sco_arena_bytes(deployment->arena, slot);
-    memcpy(at, logger.data, logger.len);
-    memcpy(at + logger.len, message.data, message.len);
-    req->kind = SCO_LANE_LINE;
-    req->head_bytes = (uint32_t)logger.len;
-    req->body_bytes = message.len;
     if (!sco_worker_give(worker, req)) {
         sco_request_unref(req);
         return false;
@@ -524,6 +501,19 @@ struct sco_model *
 sco_deployment_model(struct sco_deployment *deployment)
 {
     return &deployment->model;
+}
+
+const struct sco_batches *
+sco_deployment_batches(const struct sco_deployment *deployment)
+{
+    return &deployment->batches;
+}
+
+struct sco_waiting
+sco_deployment_waiting(const struct sco_deployment *deployment)
+{
+    return (struct sco_waiting){ waiting_count(deployment),
+                                 deployment->queue.bytes };
 }
 
 unsigned
@@ -638,6 +628,7 @@ sco_deployment_create(const struct sco_deployment_setup *setup,
         .arg = deployment,
         .on_ready = on_ready,
         .on_through = on_through,
+        .on_ran = on_ran,
         .on_unfit = on_unfit,
         .on_return = on_return,
         .on_boot_failed = on_boot_failed,
@@ -649,6 +640,7 @@ sco_deployment_create(const struct sco_deployment_setup *setup,
     deployment->setup = *setup;
     deployment->doorbell.fd = -1;
     sco_queue_init(&deployment->queue, &setup->limits);
+    sco_batches_init(&deployment->batches);
     sco_due_init(&deployment->due, setup->loop, &deployment->queue);
     sco_pool_init(&deployment->pool, setup->kind, &deployment->worker_setup,
                   &boss);

@@ -17,6 +17,7 @@
 
 #include "base/slice.h"
 #include "base/status.h"
+#include "deploy/batches.h"
 #include "deploy/model.h"
 #include "link/slots.h"
 #include "queue/queue.h"
@@ -142,6 +143,21 @@ struct sco_slice sco_deployment_document(const struct sco_deployment *dep,
 
 /* What the workers' script is as a model; it is one if it has a signature. */
 struct sco_model *sco_deployment_model(struct sco_deployment *deployment);
+
+/* What is known of the calls of run() that batches went with. */
+const struct sco_batches *
+sco_deployment_batches(const struct sco_deployment *deployment);
+
+/* What waits for a worker, as the limits count it: requests in the queue and
+ * those given ahead, bytes in the queue alone. */
+struct sco_waiting {
+    size_t count;
+    uint64_t bytes;
+};
+
+/* How much waits now. */
+struct sco_waiting
+sco_deployment_waiting(const struct sco_deployment *deployment);
 
 /* The pid of some worker, for lines about what no worker did; 0: none. */
 pid_t sco_deployment_pid(const struct sco_deployment *deployment);

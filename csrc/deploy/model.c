@@ -11,7 +11,6 @@ static void
 forget_counts(struct sco_model *model)
 {
     model->stats = (struct sco_v2_stats){ .batches = model->batches };
-    memset(model->rows_seen, 0, sizeof(model->rows_seen));
 }
 
 static bool
@@ -106,34 +105,30 @@ batch_of(struct sco_model *model, uint64_t rows)
     high = model->stats.batch_count++ - low;
     memmove(&model->batches[low + 1], &model->batches[low],
             high * sizeof(model->batches[0]));
-    memmove(&model->rows_seen[low + 1], &model->rows_seen[low],
-            high * sizeof(model->rows_seen[0]));
     model->batches[low] = (struct sco_v2_batch_stats){ .rows = rows };
-    model->rows_seen[low] = 0;
     return &model->batches[low];
 }
 
-/* Counts the part of a call of run() that is one request's. */
+/* Counts a call of run(). */
 static void
-count_call(struct sco_model *model, const struct sco_inference *inference)
+count_call(struct sco_model *model, const struct sco_ran *ran)
 {
-    uint64_t rows = inference->rows;
-    uint64_t of = inference->batch_rows > rows ? inference->batch_rows : rows;
-    struct sco_v2_batch_stats *batch = batch_of(model, of);
+    struct sco_v2_batch_stats *batch = batch_of(model, ran->rows);
 
-    if (batch == NULL) {
-        model->stats.execution_count += rows == of;
-        return;
-    }
-    model->rows_seen[batch - model->batches] += rows;
-    if (model->rows_seen[batch - model->batches] < of) {
-        return;
-    }
-    model->rows_seen[batch - model->batches] -= of;
     model->stats.execution_count++;
-    add(&batch->compute_input, inference->input_ns);
-    add(&batch->compute_infer, inference->run_ns);
-    add(&batch->compute_output, inference->output_ns);
+    if (batch != NULL) {
+        add(&batch->compute_input, ran->input_ns);
+        add(&batch->compute_infer, ran->run_ns);
+        add(&batch->compute_output, ran->output_ns);
+    }
+}
+
+void
+sco_model_count_run(struct sco_model *model, const struct sco_ran *ran)
+{
+    if (ran->is_infer && !ran->has_failed) {
+        count_call(model, ran);
+    }
 }
 
 /* Now, on the clock that people have. */
@@ -162,5 +157,11 @@ sco_model_count(struct sco_model *model, const struct sco_inference *inference)
     add(&stats->compute_input, inference->input_ns);
     add(&stats->compute_infer, inference->run_ns);
     add(&stats->compute_output, inference->output_ns);
-    count_call(model, inference);
+    if (!model->is_there || !model->signature.is_batch) {
+        count_call(model,
+                   &(struct sco_ran){ .rows = (uint32_t)inference->rows,
+                                      .input_ns = inference->input_ns,
+                                      .run_ns = inference->run_ns,
+                                      .output_ns = inference->output_ns });
+    }
 }

@@ -4,9 +4,10 @@
  * what it has done so far. A script that declares no tensors is no model.
  *
  * Counting costs the same for every request, however many there were: sums,
- * and one entry for each number of rows that run() was called with. What run()
- * was called with is told by the replies of one call, each with the rows that
- * are its own; the call counts when all its rows are there.
+ * and one entry for each number of rows that run() was called with. Where
+ * run() takes one request, the request tells of its call; where it takes
+ * batches, each call is told of by itself (worker/ran.h), since neither the
+ * requests of a call nor the calls of a request are one.
  *
  * Thread: the loop's, all of it.
  */
@@ -17,6 +18,7 @@
 #include "base/text.h"
 #include "v2/documents.h"
 #include "v2/signature.h"
+#include "worker/ran.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,13 +29,12 @@ enum { SCO_MODEL_BATCHES_MAX = 256 };
 /* One infer request that was answered. */
 struct sco_inference {
     bool went_well;
-    uint64_t rows;       /* its own; of those that went well */
-    uint64_t batch_rows; /* of the run() that it was in */
-    uint64_t took_ns;    /* from its head to its answer */
-    uint64_t queue_ns;   /* until a worker began with it */
-    uint64_t input_ns;   /* until run() was called */
-    uint64_t run_ns;     /* inside of run() */
-    uint64_t output_ns;  /* until the answer was here */
+    uint64_t rows;      /* of those that went well */
+    uint64_t took_ns;   /* from its head to its answer */
+    uint64_t queue_ns;  /* until a worker began with it */
+    uint64_t input_ns;  /* until run() was called */
+    uint64_t run_ns;    /* inside of run() */
+    uint64_t output_ns; /* until the answer was here */
 };
 
 /* Embedded in its owner; zeroed, it is that of a script without tensors. */
@@ -43,7 +44,6 @@ struct sco_model {
     bool is_there;            /* there is a signature */
     struct sco_v2_stats stats;
     struct sco_v2_batch_stats batches[SCO_MODEL_BATCHES_MAX];
-    uint64_t rows_seen[SCO_MODEL_BATCHES_MAX]; /* of a call still coming in */
 };
 
 /* Takes the signature that a ready worker offers; empty: the script has
@@ -56,9 +56,13 @@ void sco_model_declare(struct sco_model *model, struct sco_slice signature);
 const struct sco_v2_signature *
 sco_model_signature(const struct sco_model *model);
 
-/* Counts a request. */
+/* Counts a request, and its call of run() where that takes no batches. */
 void sco_model_count(struct sco_model *model,
                      const struct sco_inference *inference);
+
+/* Counts a call of run() that takes batches, if it went well and an infer
+ * request told of it. */
+void sco_model_count_run(struct sco_model *model, const struct sco_ran *ran);
 
 /* Frees what a model has. */
 void sco_model_finish(struct sco_model *model);

@@ -404,6 +404,9 @@ make_deployment(struct host *host, struct sco_error *err)
         .lines = { .deployment = host->deployment,
                    .on = config->access_log,
                    .to_worker = config->log_to_worker },
+        .counts = sco_counts_create(),
+        .python_version = config->python_version,
+        .hosts_before = host->setup->before,
         .loop = host->loop,
     };
     return SCO_OK;
@@ -427,6 +430,7 @@ make_front(struct host *host, struct sco_error *err)
     enum sco_status status =
         sco_http_create(host->loop, &app, &limits, &host->http, err);
 
+    host->visits.http = host->http;
     for (size_t i = 0; status == SCO_OK && i < listeners->count; i++) {
         status = sco_http_listen(host->http, listeners->items[i].fd, err);
         if (status == SCO_OK) {
@@ -545,6 +549,7 @@ loop_body(void *arg)
         end_as_it_is(host);
     }
     sco_cors_destroy(host->visits.cors);
+    sco_counts_destroy(host->visits.counts);
     sco_signals_close(&host->signals);
     sco_file_watch_destroy(host->files);
     sco_relief_close(&host->relief);

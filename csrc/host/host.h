@@ -22,6 +22,7 @@ struct sco_host_setup {
     int report_fd;                   /* to the supervisor; -1: there is none */
     bool kind_unfit;  /* subinterpreters crashed hosts: take processes */
     bool unfit_known; /* ... and the next start knows it */
+    unsigned before;  /* how many hosts there were before this one */
 };
 
 /* Serves until told to stop by a signal, until another host has taken its

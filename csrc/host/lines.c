@@ -195,6 +195,7 @@ is_probe(const struct sco_http_head *head)
 {
     static const struct sco_slice targets[] = {
         SCO_SLICE_INIT("/"),
+        SCO_SLICE_INIT("/metrics"),
         SCO_SLICE_INIT("/v2/health/live"),
         SCO_SLICE_INIT("/v2/health/ready"),
     };

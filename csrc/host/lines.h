@@ -45,8 +45,8 @@ struct sco_line_facts {
 void sco_lines_score(struct sco_lines *lines,
                      const struct sco_line_facts *facts);
 
-/* The access line, unless it is a probe's (GET or HEAD of "/", or of the v2
- * protocol's two paths of that kind). */
+/* The access line, unless it is a probe's (GET or HEAD of "/", of "/metrics",
+ * or of the v2 protocol's two paths of that kind). */
 void sco_lines_access(struct sco_lines *lines,
                       const struct sco_line_facts *facts);
 

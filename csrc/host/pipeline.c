@@ -56,6 +56,7 @@ route_of(struct sco_slice path)
     } table[] = {
         { SCO_SLICE_INIT("/score"), VISIT_SCORE },
         { SCO_SLICE_INIT("/"), VISIT_HEALTH },
+        { SCO_SLICE_INIT("/metrics"), VISIT_METRICS },
         { SCO_SLICE_INIT("/swagger.json"), VISIT_SWAGGER },
     };
 
@@ -190,13 +191,29 @@ is_hopeless(struct visit *visit)
                 (unsigned long long)visit->wait_ms,
                 sco_deployment_busy(host->deployment));
     }
+    visit_refused(visit, SCO_REFUSED_HOPELESS);
     visit_send_hopeless(visit, late_ns);
     return true;
+}
+
+/* Why a request is refused that could not be taken in. */
+static enum sco_refused
+reason_of(const struct visit *visit, enum sco_status status)
+{
+    if (status == SCO_TOO_LARGE) {
+        return SCO_REFUSED_TOO_LARGE;
+    }
+    if (status == SCO_CLOSED) {
+        return visit->host->draining ? SCO_REFUSED_DRAINING
+                                     : SCO_REFUSED_NO_WORKER;
+    }
+    return status == SCO_NOMEM ? SCO_REFUSED_MEMORY : SCO_REFUSED_FULL;
 }
 
 static void
 send_refusal(struct visit *visit, enum sco_status status)
 {
+    visit_refused(visit, reason_of(visit, status));
     if (status == SCO_TOO_LARGE) {
         visit_send_message(
             visit, sco_problem_http(status),
@@ -226,14 +243,21 @@ begin_score(struct visit *visit, enum method method)
         }
         return;
     }
-    if (!visit_read_wait(visit) || is_hopeless(visit)) {
+    if (!visit_read_wait(visit)) {
+        visit_refused(visit, SCO_REFUSED_INVALID);
+        return;
+    }
+    if (is_hopeless(visit)) {
         return;
     }
     status = visit->head->body_bytes > visit_body_max(visit) ? SCO_TOO_LARGE
                                                              : admit(visit);
     if (status != SCO_OK) {
         send_refusal(visit, status);
+        return;
     }
+    visit->is_in_flight = true;
+    visit->host->counts->in_flight[visit->route]++;
 }
 
 bool
@@ -243,6 +267,9 @@ visit_match(struct visit *visit)
         sco_lines_warn(&visit->host->lines, deprecated);
     }
     if (visit->ids_refused != NULL) {
+        if (visit->route == VISIT_SCORE) {
+            visit_refused(visit, SCO_REFUSED_INVALID);
+        }
         visit_send_message(visit, 431, sco_slice_of(visit->ids_refused));
         return false;
     }
@@ -260,8 +287,7 @@ is_allowed(enum visit_route route, enum method method)
 static void
 send_route(struct visit *visit, enum method method)
 {
-    if (method == METHOD_OPTIONS &&
-        (visit->route == VISIT_HEALTH || visit->route == VISIT_SWAGGER)) {
+    if (method == METHOD_OPTIONS && visit->route != VISIT_SCORE) {
         visit->is_plumbing = true;
         visit_send_options(visit, pages);
         return;
@@ -269,6 +295,10 @@ send_route(struct visit *visit, enum method method)
     switch (visit->route) {
     case VISIT_SCORE:
         begin_score(visit, method);
+        return;
+    case VISIT_METRICS:
+        visit->is_plumbing = true;
+        visit_send_metrics(visit);
         return;
     case VISIT_HEALTH:
         visit->is_plumbing = true;
@@ -280,6 +310,7 @@ send_route(struct visit *visit, enum method method)
     case VISIT_NOWHERE:
     case VISIT_INFER:
     case VISIT_V2:
+    case VISIT_ROUTES:
         return;
     }
 }
@@ -325,6 +356,7 @@ pipeline_body(void *arg, struct sco_exchange *ex, struct sco_slice bytes)
     enum sco_status status;
 
     (void)arg;
+    visit->host->counts->bytes_in += bytes.len;
     if (visit->replied) {
         return SCO_CANCELLED;
     }
@@ -392,9 +424,36 @@ pipeline_refused(void *arg, struct sco_exchange *ex,
         open_visit(visit, arg, ex, head);
     }
     visit_close_slot(visit);
+    visit_refused(visit, status == sco_problem_http(SCO_TOO_LARGE)
+                             ? SCO_REFUSED_TOO_LARGE
+                             : SCO_REFUSED_INVALID);
     sco_log(SCO_EVENT_REQUEST_INVALID, "Invalid request from ip=%s: %s",
             head->peer_host, message);
     visit_send_message(visit, status, sco_slice_of(message));
+}
+
+/* Whether a streamed answer has broken off. */
+static bool
+has_failed(const struct visit *visit)
+{
+    const struct sco_request *req = visit->req;
+
+    return req != NULL && req->stream != NULL &&
+           sco_stream_has_failed(req->stream);
+}
+
+/* Where a request is that has no answer yet. */
+static enum sco_stage
+stage_of(const struct visit *visit)
+{
+    const struct sco_request *req = visit->req;
+
+    if (req == NULL) {
+        return SCO_STAGE_READ;
+    }
+    return req->ticket != 0 && sco_arena_started_ns(req->arena, req->slot) != 0
+               ? SCO_STAGE_RUN
+               : SCO_STAGE_QUEUE;
 }
 
 static void
@@ -406,11 +465,13 @@ pipeline_gone(void *arg, struct sco_exchange *ex, enum sco_gone how)
     (void)arg;
     if (visit->req == NULL || visit->replied) {
         if (how == SCO_GONE_ALL && visit->streams && visit->req != NULL) {
+            visit->has_left = !has_failed(visit);
             sco_deployment_cancel(deployment, visit->req);
         }
         return;
     }
     if (how == SCO_GONE_ALL) {
+        visit->host->counts->abandoned[stage_of(visit)]++;
         sco_deployment_cancel(deployment, visit->req);
     } else if (sco_deployment_half_closed(deployment, visit->req)) {
         struct visit_reply reply = {
@@ -418,7 +479,31 @@ pipeline_gone(void *arg, struct sco_exchange *ex, enum sco_gone how)
             .close = true,
         };
 
+        visit->host->counts->abandoned[SCO_STAGE_QUEUE]++;
         visit_send(visit, &reply);
+    }
+}
+
+/* Counts what shows only at the end of a request that was to be scored. */
+static void
+count_done(const struct visit *visit, const struct sco_http_done *done)
+{
+    struct sco_counts *counts = visit->host->counts;
+
+    counts->in_flight[visit->route]--;
+    if (!visit->replied && visit->req == NULL) {
+        counts->abandoned[SCO_STAGE_READ]++;
+    }
+    if (!visit->streams) {
+        return;
+    }
+    counts->bytes_out += done->body_bytes;
+    sco_histogram_observe(&counts->took[visit->route],
+                          sco_clock_now_ns() - visit->begun_ns);
+    if (!visit->has_left && has_failed(visit)) {
+        counts->failed[SCO_FAILED_STREAM]++;
+    } else if (!done->complete) {
+        counts->abandoned[SCO_STAGE_WRITE]++;
     }
 }
 
@@ -440,6 +525,9 @@ pipeline_done(void *arg, struct sco_exchange *ex,
     }
     if (visit->streams) {
         sco_lines_access(&visit->host->lines, &facts);
+    }
+    if (visit->is_in_flight) {
+        count_done(visit, done);
     }
     visit_close_slot(visit);
     if (visit->req != NULL) {

@@ -48,6 +48,7 @@ serve(struct program *program, const struct sco_stand *stand)
         .report_fd = stand != NULL ? stand->report_fd : -1,
         .kind_unfit = stand != NULL && stand->kind_unfit,
         .unfit_known = remember_unfit(program, stand),
+        .before = stand != NULL ? stand->before : 0,
     };
 
     return sco_host_serve(&setup);

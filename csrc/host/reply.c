@@ -125,9 +125,11 @@ is_scoring(const struct visit *visit)
            (visit->route == VISIT_SCORE || visit->route == VISIT_INFER);
 }
 
-struct sco_stages
-visit_stages(const struct visit *visit, const struct visit_reply *reply,
-             uint64_t now_ns)
+/* How long each stage took of a reply that goes out now. The worker's part is
+ * known while the request is still in its hands. */
+static void
+split_time(const struct visit *visit, const struct visit_reply *reply,
+           uint64_t now_ns, struct sco_stage_times *out)
 {
     const struct sco_request *req = visit->req;
     struct sco_stages stages = {
@@ -142,7 +144,7 @@ visit_stages(const struct visit *visit, const struct visit_reply *reply,
         /* The slot's mark tells of this request only while a worker has it. */
         stages.started_ns = sco_arena_started_ns(req->arena, req->slot);
     }
-    return stages;
+    sco_stages_split(&stages, out);
 }
 
 static void
@@ -167,7 +169,45 @@ write_lines(struct visit *visit, const struct visit_reply *reply,
     }
     if (!facts.streamed) {
         facts.body_bytes = bodiless ? 0 : reply->body.len;
+        visit->host->counts->bytes_out += facts.body_bytes;
         sco_lines_access(&visit->host->lines, &facts);
+    }
+}
+
+/* Counts an answer, and where its time went. A streamed one is not over. */
+static void
+count(struct visit *visit, const struct visit_reply *reply, uint64_t now_ns,
+      const struct sco_stage_times *times)
+{
+    struct sco_counts *counts = visit->host->counts;
+
+    sco_counts_answer(counts, visit->route, reply->status);
+    if (!is_scoring(visit)) {
+        return;
+    }
+    if (visit->req != NULL) {
+        sco_counts_stages(counts, times);
+        if (reply->stream == NULL) {
+            sco_histogram_observe(&counts->took[visit->route],
+                                  now_ns - visit->begun_ns);
+        }
+    }
+    if (visit->route == VISIT_INFER) {
+        visit_count_inference(visit, reply, now_ns, times);
+    }
+}
+
+/* Adds what comes after the script's own: time, CORS, ids. */
+static void
+add_last(const struct visit *visit, const struct sco_cors_fields *cors,
+         const struct sco_text *timing, struct fields *fields)
+{
+    for (size_t i = 0; i < cors->count; i++) {
+        add(fields, cors->fields[i].name, cors->fields[i].value);
+    }
+    add_ids(visit, fields);
+    if (timing->len > 0) {
+        add(fields, SCO_SLICE("Server-Timing"), sco_text_slice(timing));
     }
 }
 
@@ -184,6 +224,7 @@ visit_send(struct visit *visit, const struct visit_reply *reply)
         .close = reply->close || visit->host->draining,
     };
     struct sco_cors_fields cors = { .count = 0 };
+    struct sco_stage_times times;
     struct fields fields;
     struct sco_text ms = { 0 };
     struct sco_text timing = { 0 };
@@ -207,25 +248,20 @@ visit_send(struct visit *visit, const struct visit_reply *reply)
         sco_cors_apply(visit->host->cors, visit->head->method,
                        visit->head->fields, visit->head->field_count, &cors);
     }
-    for (size_t i = 0; i < cors.count; i++) {
-        add(&fields, cors.fields[i].name, cors.fields[i].value);
+    if (is_scoring(visit)) {
+        split_time(visit, reply, now_ns, &times);
+        if (visit->host->server_timing) {
+            sco_stages_write(&times, &timing);
+        }
     }
-    add_ids(visit, &fields);
-    if (visit->host->server_timing && is_scoring(visit)) {
-        struct sco_stages stages = visit_stages(visit, reply, now_ns);
-
-        sco_stages_write(&stages, &timing);
-        add(&fields, SCO_SLICE("Server-Timing"), sco_text_slice(&timing));
-    }
+    add_last(visit, &cors, &timing, &fields);
     out.fields = fields.items;
     out.field_count = fields.count;
     visit->replied = true;
     visit->status = reply->status;
     visit->streams = reply->stream != NULL;
     write_lines(visit, reply, now_ns);
-    if (visit->route == VISIT_INFER && visit->is_matched) {
-        visit_count_inference(visit, reply, now_ns);
-    }
+    count(visit, reply, now_ns, &times);
     if (visit->req == NULL) {
         /* A reply without a worker may be gone before the turn's end. */
         sco_lines_flush(&visit->host->lines);
@@ -380,6 +416,11 @@ visit_send_late(struct visit *visit, enum visit_late where)
     };
     char text[160];
 
+    if (where == VISIT_LATE_RUNNING) {
+        visit->host->counts->failed[SCO_FAILED_DEADLINE]++;
+    } else {
+        visit_refused(visit, SCO_REFUSED_DEADLINE);
+    }
     (void)snprintf(
         text, sizeof(text), "Request timeout after %llu ms (%s): %s.",
         (unsigned long long)visit->wait_ms, wait_name(visit), places[where]);
@@ -387,6 +428,17 @@ visit_send_late(struct visit *visit, enum visit_late where)
 }
 
 /* ---- failures ------------------------------------------------------- */
+
+/* What goes wrong but in the script, as far as clients are told more of it. */
+static enum sco_failed
+failure_of(enum sco_status failure)
+{
+    if (failure == SCO_TIMEOUT) {
+        return SCO_FAILED_TIMEOUT;
+    }
+    return failure == SCO_WORKER_LOST ? SCO_FAILED_WORKER
+                                      : SCO_FAILED_INTERNAL;
+}
 
 static void
 send_failure(struct visit *visit, const struct sco_answer *answer)
@@ -398,11 +450,14 @@ send_failure(struct visit *visit, const struct sco_answer *answer)
     char text[640];
 
     if (answer->failure == SCO_CLOSED) {
+        visit_refused(visit, visit->host->draining ? SCO_REFUSED_DRAINING
+                                                   : SCO_REFUSED_NO_WORKER);
         visit_send_busy(visit,
                         visit->host->draining ? shutting_down : no_worker);
         return;
     }
     if (answer->failure == SCO_NOMEM) {
+        visit_refused(visit, SCO_REFUSED_MEMORY);
         visit_send_busy(visit, SCO_SLICE("The server is out of memory."));
         return;
     }
@@ -411,6 +466,7 @@ send_failure(struct visit *visit, const struct sco_answer *answer)
                                                 : VISIT_LATE_WAITING);
         return;
     }
+    visit->host->counts->failed[failure_of(answer->failure)]++;
     if (answer->failure == SCO_TIMEOUT) {
         (void)snprintf(text, sizeof(text), "Scoring timeout after %llu ms",
                        (unsigned long long)visit->host->timeout_ms);
@@ -529,7 +585,6 @@ visit_send_answer(struct visit *visit, struct sco_request *req,
         .run_ns = answer->run_ns,
         .run_begun_ns = answer->begun_ns,
         .rows = answer->rows != 0 ? answer->rows : 1,
-        .batch_rows = answer->batch_rows,
         .failed = (answer->flags & SCO_REPLY_FAILED) != 0,
         .no_failed = (answer->flags & SCO_REPLY_NO_FAILED_HEADER) != 0,
         .has_exec_ms = (answer->flags & SCO_REPLY_EXEC_MS) != 0,
@@ -541,6 +596,11 @@ visit_send_answer(struct visit *visit, struct sco_request *req,
     if (answer->failure != SCO_OK) {
         send_failure(visit, answer);
         return;
+    }
+    if ((answer->flags & SCO_REPLY_UNFIT) != 0) {
+        visit->host->counts->failed[SCO_FAILED_UNFIT]++;
+    } else if (reply.failed) {
+        visit->host->counts->failed[SCO_FAILED_SCRIPT]++;
     }
     if ((answer->flags & SCO_REPLY_OWN_TYPE) == 0) {
         reply.type = SCO_SLICE("application/json");

@@ -58,17 +58,20 @@ sco_stages_split(const struct sco_stages *stages, struct sco_stage_times *out)
 }
 
 void
-sco_stages_write(const struct sco_stages *stages, struct sco_text *out)
+sco_stages_write(const struct sco_stage_times *times, struct sco_text *out)
 {
-    struct sco_stage_times times;
-
-    sco_stages_split(stages, &times);
     for (int i = 0; i < SCO_STAGES; i++) {
-        if (times.was_reached[i]) {
+        if (times->was_reached[i]) {
             sco_text_add(out, out->len > 0 ? SCO_SLICE(", ") : SCO_SLICE(""));
             sco_text_add(out, sco_slice_of(names[i]));
             sco_text_add(out, SCO_SLICE(";dur="));
-            sco_text_add_ms(out, times.ns[i]);
+            sco_text_add_ms(out, times->ns[i]);
         }
     }
+}
+
+const char *
+sco_stage_text(enum sco_stage stage)
+{
+    return names[stage];
 }

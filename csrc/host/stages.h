@@ -55,6 +55,10 @@ void sco_stages_split(const struct sco_stages *stages,
                       struct sco_stage_times *out);
 
 /* Appends "read;dur=0.100, queue;dur=...". */
-void sco_stages_write(const struct sco_stages *stages, struct sco_text *out);
+void sco_stages_write(const struct sco_stage_times *times,
+                      struct sco_text *out);
+
+/* What a stage is called: "read". */
+const char *sco_stage_text(enum sco_stage stage);
 
 #endif

@@ -75,10 +75,29 @@ send_server(struct visit *visit, enum sco_v2_what what)
 }
 
 static void
-send_model(struct visit *visit, enum sco_v2_what what)
+add_stats(struct visit *visit, struct sco_text *document)
 {
     const struct sco_model *model = model_of(visit);
     const struct sco_v2_signature *signature = sco_model_signature(model);
+    const struct sco_batches *batches =
+        sco_deployment_batches(visit->host->deployment);
+    struct sco_v2_batch_reason reasons[SCO_BATCHES_REASONS];
+    struct sco_v2_stats stats = model->stats;
+
+    for (unsigned i = 0; i < SCO_BATCHES_REASONS; i++) {
+        reasons[i] = (struct sco_v2_batch_reason){ sco_batches_reason_text(i),
+                                                   batches->reasons[i] };
+    }
+    stats.reasons = reasons;
+    stats.reason_count = signature->is_batch ? SCO_BATCHES_REASONS : 0;
+    sco_v2_stats_document(signature, &stats, document);
+}
+
+static void
+send_model(struct visit *visit, enum sco_v2_what what)
+{
+    const struct sco_v2_signature *signature =
+        sco_model_signature(model_of(visit));
     struct sco_text document = { 0 };
     unsigned status = 200;
 
@@ -95,7 +114,7 @@ send_model(struct visit *visit, enum sco_v2_what what)
         break;
     case SCO_V2_STATS:
     case SCO_V2_STATS_ALL:
-        sco_v2_stats_document(signature, &model->stats, &document);
+        add_stats(visit, &document);
         break;
     case SCO_V2_OPENAPI:
         sco_v2_openapi_document(signature, &document);
@@ -129,6 +148,9 @@ send_no_model(struct visit *visit, enum sco_v2_what what)
         sco_v2_ready_document(/* is_ready */ false, &document);
         send_document(visit, 503, &document);
     } else {
+        if (what == SCO_V2_INFER) {
+            visit_refused(visit, SCO_REFUSED_NO_WORKER);
+        }
         visit_send_busy(visit,
                         health == SCO_POOL_STARTING
                             ? SCO_SLICE("The server is starting: the script's "
@@ -165,6 +187,7 @@ is_packed(struct visit *visit)
                   "them as they are",
                   coding.len > SHOWN_MAX ? SHOWN_MAX : (int)coding.len,
                   coding.data);
+    visit_refused(visit, SCO_REFUSED_INVALID);
     visit_send_message(visit, 415, sco_text_slice(&text));
     sco_text_finish(&text);
     return true;
@@ -172,22 +195,17 @@ is_packed(struct visit *visit)
 
 void
 visit_count_inference(struct visit *visit, const struct visit_reply *reply,
-                      uint64_t now_ns)
+                      uint64_t now_ns, const struct sco_stage_times *times)
 {
-    struct sco_stages stages = visit_stages(visit, reply, now_ns);
-    struct sco_stage_times times;
-
-    sco_stages_split(&stages, &times);
     sco_model_count(model_of(visit),
                     &(struct sco_inference){
                         .went_well = reply->status < 400,
                         .rows = reply->rows,
-                        .batch_rows = reply->batch_rows,
                         .took_ns = now_ns - visit->begun_ns,
-                        .queue_ns = times.ns[SCO_STAGE_QUEUE],
-                        .input_ns = times.ns[SCO_STAGE_WAIT],
-                        .run_ns = times.ns[SCO_STAGE_RUN],
-                        .output_ns = times.ns[SCO_STAGE_WRITE],
+                        .queue_ns = times->ns[SCO_STAGE_QUEUE],
+                        .input_ns = times->ns[SCO_STAGE_WAIT],
+                        .run_ns = times->ns[SCO_STAGE_RUN],
+                        .output_ns = times->ns[SCO_STAGE_WRITE],
                     });
 }
 

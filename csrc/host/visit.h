@@ -10,6 +10,7 @@
 
 #include "base/slice.h"
 #include "host/cors.h"
+#include "host/counts.h"
 #include "host/identity.h"
 #include "host/lines.h"
 #include "host/stages.h"
@@ -22,15 +23,6 @@
 
 struct sco_deployment;
 
-enum visit_route {
-    VISIT_NOWHERE, /* unknown path, or refused before it was looked at */
-    VISIT_HEALTH,
-    VISIT_SCORE,
-    VISIT_SWAGGER,
-    VISIT_INFER, /* of the v2 protocol: scored, as what comes to /score is */
-    VISIT_V2,    /* anything else below /v2 */
-};
-
 /* What all exchanges of a host share. Constant but for `lines` and the
  * counters. */
 struct visit_host {
@@ -42,6 +34,10 @@ struct visit_host {
     uint64_t max_waiting_bytes;
     uint64_t upload_bytes; /* in slots that still fill */
     struct sco_lines lines;
+    struct sco_counts *counts;
+    const struct sco_http *http; /* for its own counters */
+    const char *python_version;
+    unsigned hosts_before; /* this one, since the program's start */
     uint64_t full_logged_ns, hopeless_logged_ns;
     struct sco_loop *loop;
     bool draining;
@@ -58,6 +54,8 @@ struct visit {
     bool is_general;   /* not a plain POST */
     bool is_plumbing;  /* a probe or an automatic OPTIONS: nothing was run */
     bool is_too_large; /* the body, for this route */
+    bool is_in_flight; /* it counts as such until it is done */
+    bool has_left;     /* in the middle of a stream that went well */
     bool replied;
     bool streams;
     unsigned status;
@@ -92,7 +90,6 @@ struct visit_reply {
     uint64_t run_ns;
     uint64_t run_begun_ns; /* when run() was called; 0: unknown */
     uint64_t rows;         /* of an infer request */
-    uint64_t batch_rows;   /* of the run() that it was in */
     bool failed;           /* x-ms-run-function-failed: True */
     bool no_failed;        /* ... is not sent at all */
     bool has_exec_ms;      /* x-ms-run-fn-exec-ms: run_ns */
@@ -107,11 +104,12 @@ void visit_send(struct visit *visit, const struct visit_reply *reply);
 void visit_send_message(struct visit *visit, unsigned status,
                         struct sco_slice message);
 
-/* When the visit reached which stage, to a reply that goes out now. The
- * worker's part is known while the request is still in its hands. */
-struct sco_stages visit_stages(const struct visit *visit,
-                               const struct visit_reply *reply,
-                               uint64_t now_ns);
+/* Counts a request that is refused. */
+static inline void
+visit_refused(struct visit *visit, enum sco_refused why)
+{
+    visit->host->counts->refused[why]++;
+}
 
 /* Sends what the worker answered, or why it did not. */
 void visit_send_answer(struct visit *visit, struct sco_request *req,
@@ -136,7 +134,8 @@ uint64_t visit_body_max(const struct visit *visit);
 
 /* Counts a reply to an infer request in the statistics of its model. */
 void visit_count_inference(struct visit *visit,
-                           const struct visit_reply *reply, uint64_t now_ns);
+                           const struct visit_reply *reply, uint64_t now_ns,
+                           const struct sco_stage_times *times);
 
 /* Refuses with 503 and Retry-After. */
 void visit_send_busy(struct visit *visit, struct sco_slice message);
@@ -159,6 +158,9 @@ void visit_send_late(struct visit *visit, enum visit_late where);
 
 /* Answers GET and HEAD of /swagger.json. */
 void visit_send_swagger(struct visit *visit);
+
+/* Answers GET and HEAD of /metrics. */
+void visit_send_metrics(struct visit *visit);
 
 /* Takes a slot for a request whose head is in, and writes the head block
  * there. Errors: SCO_NOMEM, SCO_TOO_LARGE, SCO_BUSY. */

@@ -490,6 +490,7 @@ sco_exchange_on_connection(void *arg, struct MHD_Connection *mhd,
         *context = connection;
         sco_list_push(&http->connections, &connection->all);
         http->connection_count++;
+        http->accepted++;
         sco_deadline_move(connection, &http->idle);
         sco_gone_watch(connection);
         return;

@@ -184,6 +184,9 @@ void sco_http_drain(struct sco_http *http, uint64_t idle_ms);
 /* How many connections are open. */
 size_t sco_http_connections(const struct sco_http *http);
 
+/* How many there have been, those included. */
+uint64_t sco_http_accepted(const struct sco_http *http);
+
 /* Closes every connection (on_done comes for each exchange in hand) and
  * frees the front end. NULL is allowed. The loop must not run any more. */
 void sco_http_destroy(struct sco_http *http);
@@ -204,6 +207,9 @@ void sco_exchange_reply(struct sco_exchange *ex,
 
 /* Says that a stream which had nothing has something, or has ended. */
 void sco_exchange_more(struct sco_exchange *ex);
+
+/* The version of the library that runs: "1.0.1". */
+const char *sco_http_library_version(void);
 
 /* The library and what it can refuse, for --version: "libmicrohttpd 1.0.1,
  * strict parsing". */

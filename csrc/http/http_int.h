@@ -143,6 +143,7 @@ struct sco_http {
     struct sco_list connections;     /* all that the daemon has */
     struct sco_text scratch;         /* of reply.c */
     size_t connection_count;
+    uint64_t accepted; /* of them so far */
 
     /* deadline.c; lists of struct sco_connection */
     struct sco_list idle;    /* between requests or inside a head */

@@ -244,6 +244,12 @@ sco_http_connections(const struct sco_http *http)
     return http->connection_count;
 }
 
+uint64_t
+sco_http_accepted(const struct sco_http *http)
+{
+    return http->accepted;
+}
+
 void
 sco_http_destroy(struct sco_http *http)
 {

@@ -3,6 +3,12 @@
 
 #include <stdio.h>
 
+const char *
+sco_http_library_version(void)
+{
+    return MHD_get_version();
+}
+
 /* 1.0 has a parser of its own with levels of strictness. With that of 0.9 we
  * see by the places of the parsed words whether a head was well formed
  * (head.c), but what stands between two chunks of a body is seen by nobody

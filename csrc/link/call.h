@@ -26,6 +26,13 @@ enum sco_reply_flag {
     SCO_REPLY_UNFIT = 64,           /* this kind of worker cannot run it */
 };
 
+/* What a reply tells of the run() that it comes from, where run() takes
+ * batches. One reply of all that it gave does; in the others it is 0. */
+enum sco_batch_told {
+    SCO_BATCH_TOLD_REASON = 0x00ff, /* why it went: 1 and the reason */
+    SCO_BATCH_TOLD_FAILED = 0x0100, /* it raised, or lost rows */
+};
+
 /* How the script is called. */
 enum sco_call_way {
     SCO_CALL_PLAIN,   /* POST: the body as it is */
@@ -55,6 +62,7 @@ struct sco_reply_head {
     uint64_t begun_ns;    /* when run() was called; 0: unknown */
     uint32_t rows;        /* of this request; 0: it has none */
     uint32_t batch_rows;  /* ... and of the run() that they were in */
+    uint16_t batch_told;  /* bits of enum sco_batch_told */
 };
 
 /* What is to be raised in a script that works for nobody. */

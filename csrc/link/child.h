@@ -129,6 +129,23 @@ void sco_child_resume(struct sco_child *child,
  * in the worker's hand. */
 void sco_child_begin(const struct sco_child_held *held, uint64_t now_ns);
 
+/* A call of run() for many requests. The host is told of each once. */
+struct sco_child_run {
+    uint16_t told; /* bits of enum sco_batch_told */
+    uint32_t rows;
+    uint64_t begun_ns; /* when it was called */
+    uint64_t run_ns;   /* how long it took */
+};
+
+/* Notes a run: the next reply tells of it, whose ever that is. */
+void sco_child_note_run(struct sco_child *child,
+                        const struct sco_child_run *run);
+
+/* Tells of a noted run that has given no reply; the call in hand is one that
+ * was in it. Does nothing if a reply has told. Blocks: while the ring is
+ * full. */
+void sco_child_tell_run(struct sco_child *child);
+
 /* Why nobody waits for a held call any more: bits of enum sco_cancel. Safe in
  * a signal handler. Thread: any. */
 unsigned sco_child_cancelled(const struct sco_child_held *held);

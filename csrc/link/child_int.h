@@ -36,6 +36,7 @@ struct sco_child {
 
     unsigned calls_head, replies_tail;
     struct sco_lane_call call; /* in hand */
+    struct sco_child_run run;  /* that is to be told of; `told` 0: none */
     /* Of the request in hand; NULL: none. Written by the worker's thread,
      * read by whoever asks whether it is cancelled. */
     struct shared_mark *_Atomic mark;

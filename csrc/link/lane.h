@@ -59,6 +59,8 @@ enum sco_lane_reply_kind {
     SCO_LANE_CHUNK,   /* a piece of it */
     SCO_LANE_END,     /* its end; status is an enum sco_status */
     SCO_LANE_SKIPPED, /* a line was logged */
+    SCO_LANE_RAN,     /* run() was called for it and others, and none of them
+                         has a reply by that; it will have one */
     SCO_LANE_KINDS,
 };
 
@@ -80,7 +82,8 @@ struct sco_lane_reply {
     uint32_t place;
     uint32_t status;
     uint32_t flags; /* enum sco_reply_flag */
-    uint32_t has_reason;
+    uint16_t has_reason;
+    uint16_t batch_told; /* bits of enum sco_batch_told */
     uint64_t begun_ns;   /* when run() was called, on the host's monotonic
                             clock; 0: unknown */
     uint32_t rows;       /* that the request has; 0: it has none */

@@ -58,7 +58,7 @@ struct link_hello {
 
 enum {
     LINK_MAGIC = 0x53434f31, /* "SCO1" */
-    LINK_VERSION = 3,
+    LINK_VERSION = 4,
     LINK_BOOT_MAX = 128 * 1024,
 };
 

@@ -58,6 +58,9 @@ child_push(struct sco_child *child, const struct sco_lane_reply *reply)
     shared->replies[child->replies_tail % SHARED_REPLIES] = *reply;
     child->replies_tail++;
     atomic_store(&shared->replies_tail, child->replies_tail);
+    if (reply->batch_told != 0) {
+        child->run.told = 0;
+    }
     ring_doorbell(child);
 }
 
@@ -198,11 +201,23 @@ child_of(struct sco_sink *sink)
     return (struct sco_child *)(void *)sink;
 }
 
+/* Has a reply tell of the run() that was noted. */
+static void
+add_run(const struct sco_child *child, struct sco_lane_reply *reply)
+{
+    if (child->run.told != 0) {
+        reply->batch_told = child->run.told;
+        reply->batch_rows = child->run.rows;
+        reply->begun_ns = child->run.begun_ns;
+        reply->run_ns = child->run.run_ns;
+    }
+}
+
 static struct sco_lane_reply
 reply_with(const struct sco_child *child, const struct sco_reply_head *head,
            enum sco_lane_reply_kind kind)
 {
-    return (struct sco_lane_reply){
+    struct sco_lane_reply reply = {
         .ticket = child->call.ticket,
         .kind = kind,
         .status = head->status,
@@ -213,7 +228,28 @@ reply_with(const struct sco_child *child, const struct sco_reply_head *head,
         .begun_ns = head->begun_ns,
         .rows = head->rows,
         .batch_rows = head->batch_rows,
+        .batch_told = head->batch_told,
     };
+
+    add_run(child, &reply);
+    return reply;
+}
+
+void
+sco_child_note_run(struct sco_child *child, const struct sco_child_run *run)
+{
+    child->run = *run;
+}
+
+void
+sco_child_tell_run(struct sco_child *child)
+{
+    const struct sco_reply_head head = { .status = 200 };
+    struct sco_lane_reply reply = reply_with(child, &head, SCO_LANE_RAN);
+
+    if (reply.batch_told != 0) {
+        child_push(child, &reply);
+    }
 }
 
 static void
@@ -357,6 +393,7 @@ sink_end(struct sco_sink *sink, enum sco_status how)
                                     .kind = SCO_LANE_END,
                                     .status = (uint32_t)how };
 
+    add_run(child, &reply);
     child_let_go(child);
     child_push(child, &reply);
 }

@@ -261,6 +261,8 @@ frame_kind(uint32_t kind)
         return SCO_FRAME_CHUNK;
     case SCO_LANE_END:
         return SCO_FRAME_END;
+    case SCO_LANE_RAN:
+        return SCO_FRAME_RAN;
     case SCO_LANE_READY:
     case SCO_LANE_SKIPPED:
     case SCO_LANE_KINDS:
@@ -287,7 +289,10 @@ send_reply(struct desk *desk, struct desk_load *load,
                   .flags = reply->flags,
                   .run_ns = reply->run_ns,
                   .stream_bytes = reply->stream_bytes,
-                  .has_reason = reply->has_reason != 0 },
+                  .has_reason = reply->has_reason != 0,
+                  .rows = reply->rows,
+                  .batch_rows = reply->batch_rows,
+                  .batch_told = reply->batch_told },
     };
     struct sco_frame beat = { .kind = SCO_FRAME_BEAT,
                               .number = reply->body_bytes };

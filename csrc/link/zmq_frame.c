@@ -99,6 +99,7 @@ walk_reply(struct codec *codec, struct sco_reply_head *head)
 {
     uint32_t status = head->status;
     uint32_t has_reason = head->has_reason;
+    uint32_t batch_told = head->batch_told;
     uint64_t stream_bytes = (uint64_t)head->stream_bytes;
 
     walk_u16(codec, &status);
@@ -106,9 +107,13 @@ walk_reply(struct codec *codec, struct sco_reply_head *head)
     walk_u32(codec, &head->flags);
     walk_u64(codec, &head->run_ns);
     walk_u64(codec, &stream_bytes);
+    walk_u32(codec, &head->rows);
+    walk_u32(codec, &head->batch_rows);
+    walk_u16(codec, &batch_told);
     head->status = status;
     head->has_reason = has_reason != 0;
     head->stream_bytes = (int64_t)stream_bytes;
+    head->batch_told = (uint16_t)batch_told;
     if (has_reason > 1) {
         codec->in.failed = true;
     }
@@ -142,6 +147,7 @@ walk_kind(struct codec *codec, struct sco_frame *frame)
         return;
     case SCO_FRAME_WHOLE:
     case SCO_FRAME_START:
+    case SCO_FRAME_RAN:
         walk_reply(codec, &frame->head);
         return;
     case SCO_FRAME_LINE:
@@ -185,6 +191,7 @@ sco_frame_parts(enum sco_frame_kind kind)
     case SCO_FRAME_END:
     case SCO_FRAME_BEAT:
     case SCO_FRAME_BYE:
+    case SCO_FRAME_RAN:
     case SCO_FRAME_KINDS:
         break;
     }
@@ -230,6 +237,7 @@ is_sound(const struct sco_frame *frame)
         return frame->number < SCO_STATUS_COUNT;
     case SCO_FRAME_WHOLE:
     case SCO_FRAME_START:
+    case SCO_FRAME_RAN:
         return frame->head.status >= 100 && frame->head.status < 1000;
     case SCO_FRAME_ACK:
         return frame->number > 0 && frame->number <= SCO_FRAME_WINDOW;

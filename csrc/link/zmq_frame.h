@@ -24,7 +24,7 @@
 #include <stdint.h>
 
 enum {
-    SCO_FRAME_VERSION = 1,
+    SCO_FRAME_VERSION = 2,
     SCO_FRAME_TEXT_MAX = 200,  /* bytes of a text; the writer cuts it */
     SCO_FRAME_HEAD_MAX = 1200, /* room that every head fits into */
     SCO_FRAME_PARTS_MAX = 2,   /* behind the head */
@@ -46,6 +46,7 @@ enum sco_frame_kind {
     SCO_FRAME_END,     /* worker: `number` is an enum sco_status */
     SCO_FRAME_BEAT,    /* both: still here; `number` bytes come next */
     SCO_FRAME_BYE,     /* both: `number` is an enum sco_frame_bye */
+    SCO_FRAME_RAN,     /* worker: run() gave no reply (SCO_LANE_RAN) */
     SCO_FRAME_KINDS,
 };
 
@@ -96,7 +97,7 @@ struct sco_frame {
     /* REFUSED, BYE */
     struct sco_slice text;
 
-    /* WHOLE, START */
+    /* WHOLE, START, RAN */
     struct sco_reply_head head;
 };
 

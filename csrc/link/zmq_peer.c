@@ -420,6 +420,18 @@ hear_piece(struct sco_zmq_peer *peer, struct flight *flight,
     }
 }
 
+/* run() was called, and gave no reply. When, the worker's own clock says. */
+static void
+hear_run(struct sco_zmq_peer *peer, const struct sco_reply_head *head)
+{
+    const struct sco_child_run run = { .told = head->batch_told,
+                                       .rows = head->batch_rows,
+                                       .run_ns = head->run_ns };
+
+    sco_child_note_run(peer->child, &run);
+    sco_child_tell_run(peer->child);
+}
+
 /* A reply, or a part of one. */
 static void
 hear_reply(struct sco_zmq_peer *peer, const struct sco_frame *frame,
@@ -448,6 +460,8 @@ hear_reply(struct sco_zmq_peer *peer, const struct sco_frame *frame,
         hear_start(peer, flight, &head, parts[0]);
     } else if (frame->kind == SCO_FRAME_CHUNK) {
         hear_piece(peer, flight, parts[0]);
+    } else if (frame->kind == SCO_FRAME_RAN) {
+        hear_run(peer, &head);
     } else {
         sink->ops->end(sink, (enum sco_status)frame->number);
         land(peer, flight);
@@ -480,34 +494,27 @@ be_patient(struct sco_zmq_peer *peer, const struct sco_frame *frame)
         sco_clock_now_ns() + bytes * BYTE_NS + 3 * SCO_NS_PER_MS * beat_ms;
 }
 
+static bool
+is_reply(enum sco_frame_kind kind)
+{
+    return kind == SCO_FRAME_WHOLE || kind == SCO_FRAME_START ||
+           kind == SCO_FRAME_CHUNK || kind == SCO_FRAME_END ||
+           kind == SCO_FRAME_RAN;
+}
+
 void
 peer_hear(struct sco_zmq_peer *peer, const struct sco_frame *frame,
           const struct sco_slice *parts)
 {
     be_patient(peer, frame);
-    switch (frame->kind) {
-    case SCO_FRAME_WHOLE:
-    case SCO_FRAME_START:
-    case SCO_FRAME_CHUNK:
-    case SCO_FRAME_END:
+    if (is_reply(frame->kind)) {
         if (peer->state == PEER_SERVING) {
             hear_reply(peer, frame, parts);
         }
-        return;
-    case SCO_FRAME_BYE:
+    } else if (frame->kind == SCO_FRAME_BYE) {
         hear_bye(peer, frame);
-        return;
-    case SCO_FRAME_BEAT:
-    case SCO_FRAME_HELLO: /* said twice */
-        return;
-    case SCO_FRAME_WELCOME:
-    case SCO_FRAME_REFUSED:
-    case SCO_FRAME_CALL:
-    case SCO_FRAME_LINE:
-    case SCO_FRAME_CANCEL:
-    case SCO_FRAME_ACK:
-    case SCO_FRAME_KINDS:
-        break;
+    } else if (frame->kind != SCO_FRAME_BEAT &&
+               frame->kind != SCO_FRAME_HELLO /* said twice */) {
+        give_up(peer);
     }
-    give_up(peer);
 }

@@ -328,6 +328,7 @@ hear_in_session(struct sco_zmq_worker *worker, const struct sco_frame *frame,
     case SCO_FRAME_START:
     case SCO_FRAME_CHUNK:
     case SCO_FRAME_END:
+    case SCO_FRAME_RAN:
     case SCO_FRAME_KINDS:
         break;
     }

@@ -36,9 +36,8 @@ struct sco_answer {
     unsigned status;
     uint32_t flags; /* enum sco_reply_flag */
     uint64_t run_ns;
-    uint64_t begun_ns;   /* when run() was called; 0: unknown */
-    uint32_t rows;       /* of an infer request; 0: nobody said */
-    uint32_t batch_rows; /* of the run() that it was in; 0: the same */
+    uint64_t begun_ns; /* when run() was called; 0: unknown */
+    uint32_t rows;     /* of an infer request; 0: nobody said */
     int64_t stream_bytes;
     bool has_reason;
     struct sco_slice headers; /* a field block */

@@ -132,6 +132,12 @@ sco_stream_end(struct sco_stream *stream, enum sco_status how)
     }
 }
 
+bool
+sco_stream_has_failed(const struct sco_stream *stream)
+{
+    return stream->ended && stream->how != SCO_OK;
+}
+
 long
 sco_stream_read(struct sco_stream *stream, char *into, size_t max)
 {

@@ -46,6 +46,9 @@ enum sco_status sco_stream_push(struct sco_stream *stream,
  * pieces that are there. Safe to call twice; the first one counts. */
 void sco_stream_end(struct sco_stream *stream, enum sco_status how);
 
+/* Whether it was closed with anything but SCO_OK. */
+bool sco_stream_has_failed(const struct sco_stream *stream);
+
 /* Copies bytes of the oldest piece, never of two: their number; 0 when there
  * are none yet; -1 at the end; -2 when it failed. */
 long sco_stream_read(struct sco_stream *stream, char *into, size_t max);

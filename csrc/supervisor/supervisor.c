@@ -70,7 +70,7 @@ struct supervisor {
     struct sco_child *next;    /* or NULL */
     struct sco_policy policy;
     uint64_t start_at_ns; /* while there is no current one */
-    bool has_started;     /* a host, once */
+    unsigned started;     /* hosts */
     bool is_ending;
     int exit_code;
 };
@@ -120,6 +120,7 @@ become_host(struct supervisor *sup, int report_fd)
         .report_fd = report_fd,
         .kind_unfit = sco_policy_is_unfit(&sup->policy),
         .supervisor = sup->pid,
+        .before = sup->started,
     };
 
     sco_child_settle(sup->pid);
@@ -172,6 +173,7 @@ start_host(struct supervisor *sup, struct sco_error *err)
         return NULL;
     }
     (void)setpgid(pid, pid); /* whoever of the two is first */
+    sup->started++;
     *child = (struct sco_child){
         .pid = pid,
         .fd = pair[0],
@@ -540,11 +542,10 @@ start_due(struct supervisor *sup, uint64_t now_ns)
     }
     sup->current = start_host(sup, &err);
     if (sup->current != NULL) {
-        sup->has_started = true;
         return;
     }
     sco_text_addf(&what, "no host can be started (%s)", err.text);
-    if (sup->has_started) {
+    if (sup->started > 0) {
         replace(sup, &nobodys, what.data);
     } else {
         sco_log(SCO_EVENT_INTERNAL, "%s", what.data);

@@ -21,6 +21,7 @@ struct sco_stand {
     int report_fd;    /* for sco_report_send() and sco_report_take() */
     bool kind_unfit;  /* its script crashed hosts: keep it out of this one */
     pid_t supervisor; /* what users send signals to */
+    unsigned before;  /* how many hosts were started before this one */
 };
 
 /* What is supervised. */

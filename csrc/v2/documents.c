@@ -157,6 +157,18 @@ add_duration(struct sco_text *out, const char *before, const char *key,
                   before, key, duration.count, duration.ns);
 }
 
+/* Why batches went: a member that is ours. */
+static void
+add_reasons(struct sco_text *out, const struct sco_v2_stats *stats)
+{
+    for (size_t i = 0; i < stats->reason_count; i++) {
+        sco_text_addf(out, "%s\"%s\":%" PRIu64,
+                      i == 0 ? ",\"batch_reasons\":{" : ",",
+                      stats->reasons[i].name, stats->reasons[i].count);
+    }
+    add(out, stats->reason_count > 0 ? "}" : "");
+}
+
 void
 sco_v2_stats_document(const struct sco_v2_signature *signature,
                       const struct sco_v2_stats *stats, struct sco_text *out)
@@ -191,5 +203,7 @@ sco_v2_stats_document(const struct sco_v2_signature *signature,
         add_duration(out, ",", "compute_output", batch->compute_output);
         add(out, "}");
     }
-    add(out, "]}]}");
+    add(out, "]");
+    add_reasons(out, stats);
+    add(out, "}]}");
 }

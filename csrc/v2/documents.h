@@ -26,6 +26,12 @@ struct sco_v2_batch_stats {
     struct sco_v2_duration compute_input, compute_infer, compute_output;
 };
 
+/* How many batches went for a reason. */
+struct sco_v2_batch_reason {
+    const char *name;
+    uint64_t count;
+};
+
 /* What a model has done since the host's start. */
 struct sco_v2_stats {
     uint64_t last_inference_ms; /* since the epoch; 0: never */
@@ -35,6 +41,8 @@ struct sco_v2_stats {
     struct sco_v2_duration compute_input, compute_infer, compute_output;
     const struct sco_v2_batch_stats *batches;
     size_t batch_count;
+    const struct sco_v2_batch_reason *reasons; /* of those that take batches */
+    size_t reason_count;
 };
 
 /* GET /v2: the server, its version, and the extensions that it speaks. */
@@ -59,7 +67,8 @@ void sco_v2_model_document(const struct sco_v2_signature *signature,
 void sco_v2_config_document(const struct sco_v2_signature *signature,
                             struct sco_text *out);
 
-/* GET .../stats, and of all models, since there is one. */
+/* GET .../stats, and of all models, since there is one. Beside what the
+ * protocol has there is "batch_reasons", unless there are none. */
 void sco_v2_stats_document(const struct sco_v2_signature *signature,
                            const struct sco_v2_stats *stats,
                            struct sco_text *out);

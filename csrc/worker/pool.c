@@ -99,6 +99,14 @@ pool_through(void *arg, struct sco_worker *worker, uint64_t run_ns)
 }
 
 static void
+pool_ran(void *arg, struct sco_worker *worker, const struct sco_ran *ran)
+{
+    struct sco_pool *pool = arg;
+
+    pool->boss.on_ran(pool->boss.arg, worker, ran);
+}
+
+static void
 pool_unfit(void *arg, struct sco_worker *worker)
 {
     struct sco_pool *pool = arg;
@@ -151,6 +159,18 @@ count_lost(struct sco_pool *pool, const struct sco_worker *worker)
     }
 }
 
+/* Counts the end of a worker that was not asked to leave. */
+static void
+count_end(struct sco_pool *pool, const struct sco_worker *worker,
+          const struct sco_worker_end *end)
+{
+    enum sco_lost how = sco_lost_of(end, worker->is_guest, worker->killed);
+
+    if (!pool->stopping && how != SCO_LOST_COUNT) {
+        pool->counts.lost[how]++;
+    }
+}
+
 /* What follows the end of a worker that has been destroyed. */
 static void
 make_up(struct sco_pool *pool)
@@ -196,6 +216,9 @@ pool_gone(void *arg, struct sco_worker *worker,
     pool->count--;
     pool->guests -= worker->is_guest;
     tell_gone(pool, worker, end, boot_failed);
+    if (!worker->asked_to_leave) {
+        count_end(pool, worker, end);
+    }
     if (is_regular) {
         judge_end(pool, worker, end);
     }
@@ -217,6 +240,7 @@ start_worker(struct sco_pool *pool, const struct sco_pool_kind *kind,
         .tally = &pool->tally,
         .on_ready = pool_ready,
         .on_through = pool_through,
+        .on_ran = pool_ran,
         .on_unfit = pool_unfit,
         .on_return = pool_return,
         .on_gone = pool_gone,

@@ -18,6 +18,7 @@
 #ifndef SCO_WORKER_POOL_H
 #define SCO_WORKER_POOL_H
 
+#include "worker/counts.h"
 #include "worker/recycle.h"
 #include "worker/worker.h"
 
@@ -33,6 +34,8 @@ struct sco_pool_boss {
     void (*on_unfit)(void *arg, struct sco_worker *worker);
     void (*on_return)(void *arg, struct sco_worker *worker,
                       struct sco_request *req);
+    void (*on_ran)(void *arg, struct sco_worker *worker,
+                   const struct sco_ran *ran);
 
     /* The script cannot be loaded: the first worker ended with code 3 before
      * any was ready. */
@@ -62,6 +65,7 @@ struct sco_pool {
     size_t lost; /* left behind, since the pool was made */
     size_t lost_max;
     unsigned started; /* workers, since the pool was made */
+    struct sco_worker_counts counts;
     struct sco_timer respawn;
     unsigned failures; /* bad ends in a row */
     bool ever_ready;

@@ -144,6 +144,7 @@ take_leave(struct sco_pool *pool, struct sco_worker *worker)
                 "worker %u (pid:%d) %s: a new one takes its place",
                 worker->number, (int)worker->pid, why);
     }
+    pool->counts.replaced[sco_replaced_of(worker->worn)]++;
     pool->leaver = worker;
     sco_worker_leave(worker);
 }
@@ -159,6 +160,7 @@ finish_change(struct sco_pool *pool)
             pool->kind.ops->name);
     while ((worker = sco_pool_next(pool, worker)) != NULL) {
         if (replace_is_due(pool, worker)) {
+            pool->counts.replaced[SCO_REPLACED_KIND]++;
             sco_worker_leave(worker);
         }
     }

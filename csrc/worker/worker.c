@@ -5,6 +5,7 @@
 #include "base/signal_name.h"
 #include "link/call.h"
 #include "request/stream.h"
+#include "worker/ran.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -325,7 +326,6 @@ answer_from(const struct sco_worker *worker, const struct sco_request *req,
         .run_ns = reply->run_ns,
         .begun_ns = reply->begun_ns,
         .rows = reply->rows,
-        .batch_rows = reply->batch_rows,
         .stream_bytes = reply->stream_bytes,
         .has_reason = reply->has_reason != 0,
         .headers = { bytes, reply->headers_bytes },
@@ -418,6 +418,9 @@ may_come(const struct sco_request *req, const struct sco_lane_reply *reply)
         reply->kind == SCO_LANE_CHUNK || reply->kind == SCO_LANE_END;
     bool of_line = reply->kind == SCO_LANE_SKIPPED;
 
+    if (reply->kind == SCO_LANE_RAN && reply->place != SCO_LANE_NOWHERE) {
+        return false;
+    }
     if (req != NULL && reply->kind == SCO_LANE_END &&
         sco_request_is_answered(req)) {
         return req->kind != SCO_LANE_LINE;
@@ -427,6 +430,21 @@ may_come(const struct sco_request *req, const struct sco_lane_reply *reply)
            (of_stream || of_line ||
             (reply->status >= 100 && reply->status < 1000)) &&
            sco_lane_reply_fits(reply, req->slot.bytes);
+}
+
+/* Tells the boss of a run() that was called for a batch. */
+static void
+tell_ran(struct sco_worker *worker, const struct sco_request *req,
+         const struct sco_lane_reply *reply)
+{
+    struct sco_ran ran;
+
+    if (worker->boss.on_ran != NULL &&
+        sco_ran_read(reply, req->kind,
+                     sco_arena_started_ns(req->arena, req->slot),
+                     sco_loop_now_ns(worker->setup->loop), &ran)) {
+        worker->boss.on_ran(worker->boss.arg, worker, &ran);
+    }
 }
 
 /* What a request cost its worker: its share of a run() that it had with
@@ -449,6 +467,9 @@ hear_reply(struct sco_worker *worker, const struct sco_lane_reply *reply)
 
     if (!may_come(req, reply)) {
         return false;
+    }
+    if (reply->batch_told != 0) {
+        tell_ran(worker, req, reply);
     }
     switch ((enum sco_lane_reply_kind)reply->kind) {
     case SCO_LANE_WHOLE:
@@ -475,6 +496,8 @@ hear_reply(struct sco_worker *worker, const struct sco_lane_reply *reply)
         return true;
     case SCO_LANE_SKIPPED:
         through(worker, req, 0);
+        return true;
+    case SCO_LANE_RAN:
         return true;
     case SCO_LANE_READY:
     case SCO_LANE_KINDS:

@@ -289,6 +289,7 @@ def config(
         "supervisor": has_supervisor(keys, settings),
         "log_to_worker": own_log,
         "python": sys.executable,
+        "python_version": sys.version.split()[0],
         "watch": watched(settings) if keys.get("reload") else [],
     }
     told.update((key, value) for key, value in keys.items() if key not in _NOT_COPIED)

@@ -6,6 +6,7 @@ import json
 import os
 import random
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -168,6 +169,39 @@ def test_a_run_over_its_limit(host: Make) -> None:
     first = hold(server)
     assert first.result().status == 500
     until("serving again", lambda: server.raw(score([[4.0]])).status == 200)
+
+
+def stats(server: Host) -> dict[str, Any]:
+    """The model's statistics, whose calls of run() are those that the script has seen."""
+    (told,) = server.ask("GET", "/v2/models/stats").json["model_stats"]
+    assert sum(told["batch_reasons"].values()) == len(runs(server))
+    found: dict[str, Any] = told
+    return found
+
+
+def test_statistics_tell_of_each_call_once(server: Host) -> None:
+    for later in behind(server, [infer([[float(i)]]) for i in range(4)]):
+        assert later.result().status == 200
+    assert server.raw(infer([[float(i)] for i in range(50)])).status == 200
+    told = stats(server)
+    assert told["inference_count"] == 54
+    assert told["execution_count"] == len(runs(server)) - 1  # one was asked for by /score
+    sizes = {item["batch_size"]: item["compute_infer"]["count"] for item in told["batch_stats"]}
+    assert sizes == {rows: runs(server)[1:].count(rows) for rows in set(runs(server)[1:])}
+    assert told["batch_reasons"]["full"] == 3
+    assert told["batch_reasons"]["split"] == 0
+
+
+def test_statistics_of_a_batch_that_is_run_in_halves(server: Host) -> None:
+    values = [1.0, BAD, 2.0, 3.0]
+    waiting = behind(server, [infer([[value]]) for value in values])
+    assert [later.result().status for later in waiting] == [200, 500, 200, 200]
+    told = stats(server)
+    assert told["inference_count"] == 3
+    seen = runs(server)[1:]
+    if 4 in seen:  # all were together: 4, then 2 and 2, and of one half each alone
+        assert (told["batch_reasons"]["split"], len(seen)) == (4, 5)
+        assert told["execution_count"] == 2
 
 
 @pytest.fixture

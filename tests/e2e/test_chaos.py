@@ -15,6 +15,7 @@ from . import chaos
 from .chaos import Footprint, Storm
 from .conftest import Make
 from .host import Host, children
+from .page import scrape
 from .wire import Connection, request, until
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "30"))
@@ -49,6 +50,7 @@ def test_every_request_gets_its_own_answer_whatever_happens(host: Make) -> None:
     assert storm.tally.seen["good 200"] > 50
     settle(server)
     is_as_before(server, before)
+    counts_nothing_as_under_way(server)
     says_why(storm)
     ends(server)
 
@@ -103,6 +105,16 @@ def is_as_before(server: Host, before: Footprint) -> None:
             more += KEPT_KB * server.stderr.count("worker-lost")
         assert server.memory_kb() - before.memory_kb < more
     assert not chaos.zombies(server.pid, children)
+
+
+def counts_nothing_as_under_way(server: Host) -> None:
+    """Its gauges are back at zero, whoever left and however."""
+    def is_quiet() -> bool:
+        page = scrape(server)
+        assert page.value("request_duration_seconds_count", route="score") >= 64, "as settled"
+        return not page.value("requests_in_flight", route="score") + page.value("requests_waiting")
+
+    until("no request is in flight or waits", is_quiet)
 
 
 def says_why(storm: Storm) -> None:

@@ -468,6 +468,7 @@ def test_what_c_is_told_by_default() -> None:
         {"WORKER_COUNT": "2", "SERVER_PORT": "5001"}, {}, settings.Settings(), False
     )
     del told["python"]
+    assert str(told.pop("python_version")).startswith("%d.%d." % sys.version_info[:2])
     assert told == {
         "listen": ["0.0.0.0:5001"],
         "worker_count": 2,

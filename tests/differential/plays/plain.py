@@ -112,7 +112,7 @@ _PATHS = tuple(
         ("POST", "http://score.example/score"), ("OPTIONS", "*"),
         ("GET", "/swagger.json/"), ("POST", "/swagger.json"),
         ("OPTIONS", "/swagger.json"), ("HEAD", "/swagger.json"),
-        ("DELETE", "/swagger.json"), ("GET", "/metrics"), ("GET", "/static/x"),
+        ("DELETE", "/swagger.json"), ("GET", "/static/x"),
     ))
 
 _FRAME_ROWS = [{"shop": "a", "amount": 1.5}, {"shop": "b", "amount": 2},

@@ -5,11 +5,15 @@
 
 #include <string.h>
 
-#define IRIS(version, batch)                                            \
-    "{\"name\": \"iris\", \"version\": \"" version                      \
-    "\", \"max_batch_size\": " batch ", \"batch\": true, \"inputs\": "  \
-    "[{\"name\": \"x\", \"datatype\": \"FP32\", \"shape\": [-1, 4]}], " \
+#define MODEL(version, size, batch)                                        \
+    "{\"name\": \"iris\", \"version\": \"" version                         \
+    "\", \"max_batch_size\": " size ", \"batch\": " batch ", \"inputs\": " \
+    "[{\"name\": \"x\", \"datatype\": \"FP32\", \"shape\": [-1, 4]}], "    \
     "\"outputs\": []}"
+
+/* One whose run() takes requests, and one whose run() takes batches. */
+#define IRIS(version, size)    MODEL(version, size, "false")
+#define BATCHED(version, size) MODEL(version, size, "true")
 
 static struct sco_model model;
 
@@ -23,12 +27,11 @@ end(void **state)
 }
 
 static void
-count(uint64_t rows, uint64_t batch_rows)
+count(uint64_t rows)
 {
     const struct sco_inference inference = {
         .went_well = true,
         .rows = rows,
-        .batch_rows = batch_rows,
         .took_ns = 100,
         .queue_ns = 10,
         .input_ns = 20,
@@ -37,6 +40,21 @@ count(uint64_t rows, uint64_t batch_rows)
     };
 
     sco_model_count(&model, &inference);
+}
+
+/* Counts a run() that took so many rows of a batch. */
+static void
+count_run(uint32_t rows)
+{
+    const struct sco_ran ran = {
+        .rows = rows,
+        .is_infer = true,
+        .input_ns = 20,
+        .run_ns = 30,
+        .output_ns = 40,
+    };
+
+    sco_model_count_run(&model, &ran);
 }
 
 static void
@@ -93,7 +111,7 @@ test_counts_outlive_a_worker_and_not_a_model(void **state)
 {
     (void)state;
     sco_model_declare(&model, SCO_SLICE(IRIS("1", "8")));
-    count(1, 1);
+    count(1);
     sco_model_declare(&model, SCO_SLICE(IRIS("1", "8")));
     assert_int_equal(model.stats.inference_count, 1);
     sco_model_declare(&model, SCO_SLICE(IRIS("1", "16")));
@@ -112,8 +130,8 @@ test_what_went_well_and_what_did_not(void **state)
     (void)state;
     sco_model_declare(&model, SCO_SLICE(IRIS("1", "8")));
     assert_int_equal(model.stats.last_inference_ms, 0);
-    count(3, 3);
-    count(3, 0); /* a worker that knows of no batches */
+    count(3);
+    count(3);
     sco_model_count(&model, &failed);
     assert_true(model.stats.last_inference_ms > 0);
     assert_int_equal(model.stats.inference_count, 6);
@@ -132,22 +150,38 @@ static void
 test_a_batch_counts_once(void **state)
 {
     (void)state;
-    sco_model_declare(&model, SCO_SLICE(IRIS("1", "8")));
-    count(2, 8);
-    count(5, 8);
-    assert_int_equal(model.stats.execution_count, 0);
-    count(1, 8);
+    sco_model_declare(&model, SCO_SLICE(BATCHED("1", "8")));
+    count_run(8); /* of three requests, in whatever order they are told of */
+    count(2);
+    count(5);
+    count(1);
     assert_int_equal(model.stats.execution_count, 1);
-    count(4, 4);
-    count(1, 1);
-    count(8, 8);
-    assert_int_equal(model.stats.inference_count, 21);
-    assert_int_equal(model.stats.execution_count, 4);
-    assert_int_equal(model.stats.success.count, 6);
-    assert_int_equal(model.stats.batch_count, 3);
-    assert_batch(0, 1, 1);
-    assert_batch(1, 4, 1);
-    assert_batch(2, 8, 2);
+    count_run(8); /* a request of 11 rows is in two */
+    count_run(4);
+    count(11);
+    count(1);
+    assert_int_equal(model.stats.inference_count, 20);
+    assert_int_equal(model.stats.execution_count, 3);
+    assert_int_equal(model.stats.success.count, 5);
+    assert_int_equal(model.stats.batch_count, 2);
+    assert_batch(0, 4, 1);
+    assert_batch(1, 8, 2);
+}
+
+static void
+test_a_batch_that_is_not_counted(void **state)
+{
+    const struct sco_ran failed = { .rows = 3,
+                                    .is_infer = true,
+                                    .has_failed = true };
+    const struct sco_ran other = { .rows = 3 };
+
+    (void)state;
+    sco_model_declare(&model, SCO_SLICE(BATCHED("1", "8")));
+    sco_model_count_run(&model, &failed);
+    sco_model_count_run(&model, &other);
+    assert_int_equal(model.stats.execution_count, 0);
+    assert_int_equal(model.stats.batch_count, 0);
 }
 
 static void
@@ -158,7 +192,7 @@ test_there_is_an_end_of_sizes(void **state)
     (void)state;
     sco_model_declare(&model, SCO_SLICE(IRIS("1", "8")));
     for (uint64_t rows = most + 10; rows > 0; rows--) {
-        count(rows, rows);
+        count(rows);
     }
     assert_int_equal(model.stats.batch_count, most);
     assert_int_equal(model.stats.execution_count, most + 10);
@@ -178,6 +212,7 @@ main(void)
         ENDED(test_counts_outlive_a_worker_and_not_a_model),
         ENDED(test_what_went_well_and_what_did_not),
         ENDED(test_a_batch_counts_once),
+        ENDED(test_a_batch_that_is_not_counted),
         ENDED(test_there_is_an_end_of_sizes),
     };
 

@@ -255,6 +255,8 @@ test_probes_leave_no_access_line(void **state)
     sco_lines_access(&lines, &told);
     head.method = SCO_SLICE("HEAD");
     sco_lines_access(&lines, &told);
+    head.target = SCO_SLICE("/metrics");
+    sco_lines_access(&lines, &told);
     head.target = SCO_SLICE("/v2/health/ready");
     sco_lines_access(&lines, &told);
     head.target = SCO_SLICE("/v2/health/live");

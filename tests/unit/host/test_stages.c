@@ -59,12 +59,14 @@ static void
 test_values(void **state)
 {
     struct sco_text text = { 0 };
+    struct sco_stage_times times;
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         print_message("%s\n", cases[i].why);
         sco_text_clear(&text);
-        sco_stages_write(&cases[i].stages, &text);
+        sco_stages_split(&cases[i].stages, &times);
+        sco_stages_write(&times, &text);
         assert_string_equal(text.data, cases[i].value);
     }
     sco_text_finish(&text);

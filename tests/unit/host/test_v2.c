@@ -19,16 +19,22 @@
     "9012345678901234567890123456789012345678901234567" \
     "89x"
 
+#define IRIS(batch)                                                 \
+    SCO_SLICE_INIT("{\"name\": \"iris\", \"version\": \"1\", "      \
+                   "\"max_batch_size\": 8, \"batch\": " batch ", "  \
+                   "\"inputs\": [{\"name\": \"x\", "                \
+                   "\"datatype\": \"FP32\", \"shape\": [-1, 4]}], " \
+                   "\"outputs\": [{\"name\": \"y\", "               \
+                   "\"datatype\": \"FP32\", \"shape\": [-1, 3]}]}")
+
 static const struct sco_document documents[] = {
     { SCO_SLICE_INIT("mode"), SCO_SLICE_INIT("plain") },
-    { SCO_SLICE_INIT("v2"),
-      SCO_SLICE_INIT(
-          "{\"name\": \"iris\", \"version\": \"1\", \"max_batch_size\": 8, "
-          "\"batch\": true, "
-          "\"inputs\": [{\"name\": \"x\", \"datatype\": \"FP32\", "
-          "\"shape\": [-1, 4]}], "
-          "\"outputs\": [{\"name\": \"y\", \"datatype\": \"FP32\", "
-          "\"shape\": [-1, 3]}]}") },
+    { SCO_SLICE_INIT("v2"), IRIS("false") },
+};
+static const struct sco_document batched[] = {
+    { SCO_SLICE_INIT("mode"), SCO_SLICE_INIT("plain") },
+    { SCO_SLICE_INIT("v2"), IRIS("true") },
+    { SCO_SLICE_INIT("batch"), SCO_SLICE_INIT("8") },
 };
 
 static struct tiny_host *host;
@@ -46,8 +52,10 @@ stop(void **state)
 static void
 start(struct tiny_host_options options)
 {
-    options.documents = documents;
-    options.document_count = 2;
+    if (options.documents == NULL) {
+        options.documents = documents;
+        options.document_count = 2;
+    }
     host = tiny_host_start(&options);
     fd = http_connect(tiny_host_port(host));
 }
@@ -410,6 +418,32 @@ test_statistics(void **state)
     assert_non_null(strstr(reply.body, "\"compute_infer\":{\"count\":2,"));
     assert_non_null(strstr(reply.body, "\"batch_stats\":[{\"batch_size\":1,"));
     assert_null(strstr(reply.body, "\"last_inference\":0,"));
+    assert_null(strstr(reply.body, "batch_reasons"));
+    http_reply_finish(&reply);
+}
+
+static void
+test_statistics_of_batches(void **state)
+{
+    static const char *const bodies[] = { "batch", "mate", "mate", "nobody" };
+    struct http_reply reply;
+
+    (void)state;
+    start((struct tiny_host_options){ .documents = batched,
+                                      .document_count = 3 });
+    for (size_t i = 0; i < 4; i++) {
+        reply = expect("POST " INFER, "", bodies[i], 200, bodies[i]);
+        http_reply_finish(&reply);
+    }
+    reply = expect("POST /score", "", "batch", 200, "batch"); /* no infer */
+    http_reply_finish(&reply);
+    reply = expect("GET /v2/models/iris/stats", "", NULL, 200,
+                   "\"inference_count\":4,\"execution_count\":1,");
+    assert_non_null(strstr(reply.body, "\"batch_stats\":[{\"batch_size\":3,"
+                                       "\"compute_input\":{\"count\":1,"));
+    assert_non_null(strstr(reply.body, ",\"batch_reasons\":{\"full\":0,"));
+    assert_non_null(strstr(reply.body, ",\"idle\":2,"));
+    assert_non_null(strstr(reply.body, ",\"other\":1}}]}"));
     http_reply_finish(&reply);
 }
 
@@ -431,6 +465,7 @@ main(void)
         STOPPED(test_and_a_full_house),
         STOPPED(test_what_is_no_http_is_refused_in_the_form_too),
         STOPPED(test_statistics),
+        STOPPED(test_statistics_of_batches),
     };
 
     return cmocka_run_group_tests_name("v2", tests, NULL, NULL);

@@ -285,6 +285,64 @@ test_there_is_room_for_so_many_documents(void **state)
                      2 + 8 * (2 + 1 + 4 + 2));
 }
 
+static void
+test_the_next_reply_tells_of_a_run(void **state)
+{
+    const struct sco_child_run run = {
+        .told = 0x104, .rows = 9, .begun_ns = 5, .run_ns = 6
+    };
+    struct sco_lane_reply reply;
+
+    (void)state;
+    sco_child_note_run(child, &run);
+    reply = reply_bytes(1);
+    assert_int_equal(reply.batch_told, 0x104);
+    assert_int_equal(reply.batch_rows, 9);
+    assert_int_equal(reply.begun_ns, 5);
+    assert_int_equal(reply.run_ns, 6);
+    begin_call();
+    reply = reply_bytes(1);
+    assert_int_equal(reply.batch_told, 0);
+    assert_int_equal(reply.batch_rows, 0);
+    sco_child_tell_run(child); /* nothing is left to be told */
+    assert_int_equal(sco_lane_take(lane, &reply), SCO_NOT_FOUND);
+}
+
+static void
+test_a_run_without_a_reply_is_told_of_by_itself(void **state)
+{
+    const struct sco_child_run run = { .told = 2, .rows = 64 };
+    struct sco_lane_reply reply;
+
+    (void)state;
+    sco_child_note_run(child, &run);
+    sco_child_tell_run(child);
+    reply = take(SCO_LANE_RAN);
+    assert_int_equal(reply.place, SCO_LANE_NOWHERE);
+    assert_int_equal(reply.batch_told, 2);
+    assert_int_equal(reply.batch_rows, 64);
+    assert_true(reply.ticket != 0);
+    reply = reply_bytes(1); /* the call has its own */
+    assert_int_equal(reply.batch_told, 0);
+}
+
+static void
+test_a_stream_that_nobody_wants_tells_of_one_at_its_end(void **state)
+{
+    const struct sco_reply_head head = { .status = 200, .stream_bytes = -1 };
+    const struct sco_child_run run = { .told = 2, .rows = 64 };
+    struct sco_lane_reply reply;
+
+    (void)state;
+    sco_child_note_run(child, &run);
+    sco_arena_cancel(arena, slot, SCO_CANCEL_GONE);
+    assert_int_equal(sink->ops->start(sink, &head, none), SCO_CANCELLED);
+    sink->ops->end(sink, SCO_CANCELLED);
+    reply = take(SCO_LANE_END);
+    assert_int_equal(reply.batch_told, 2);
+    assert_int_equal(reply.batch_rows, 64);
+}
+
 #define WITH_LANE(test) \
     cmocka_unit_test_setup_teardown(test, make_lane, drop_lane)
 
@@ -303,6 +361,9 @@ main(void)
         WITH_LANE(test_a_stream_does_not_wait_for_other_clients),
         WITH_LANE(test_a_line_is_acknowledged_when_it_was_logged),
         WITH_LANE(test_there_is_room_for_so_many_documents),
+        WITH_LANE(test_the_next_reply_tells_of_a_run),
+        WITH_LANE(test_a_run_without_a_reply_is_told_of_by_itself),
+        WITH_LANE(test_a_stream_that_nobody_wants_tells_of_one_at_its_end),
     };
 
     return cmocka_run_group_tests_name("sink", tests, NULL, NULL);

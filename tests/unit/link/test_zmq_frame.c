@@ -42,7 +42,10 @@ static const struct sco_frame frames[] = {
                 .flags = SCO_REPLY_EXEC_MS,
                 .run_ns = 123456789,
                 .stream_bytes = -1,
-                .has_reason = true } },
+                .has_reason = true,
+                .rows = 70000,
+                .batch_rows = UINT32_MAX,
+                .batch_told = 0x0103 } },
     { .kind = SCO_FRAME_START,
       .session = 7,
       .id = 9,
@@ -54,6 +57,13 @@ static const struct sco_frame frames[] = {
       .session = 7,
       .number = SCO_BYE_KILLED,
       .text = SCO_SLICE_INIT("late") },
+    { .kind = SCO_FRAME_RAN,
+      .session = 7,
+      .id = 9,
+      .head = { .status = 200,
+                .run_ns = 5,
+                .batch_rows = 64,
+                .batch_told = 1 } },
 };
 
 static void
@@ -95,6 +105,9 @@ test_each_kind_is_read_as_it_was_written(void **state)
         assert_int_equal(read.head.run_ns, frame->head.run_ns);
         assert_int_equal(read.head.stream_bytes, frame->head.stream_bytes);
         assert_int_equal(read.head.has_reason, frame->head.has_reason);
+        assert_int_equal(read.head.rows, frame->head.rows);
+        assert_int_equal(read.head.batch_rows, frame->head.batch_rows);
+        assert_int_equal(read.head.batch_told, frame->head.batch_told);
         assert_text(read.name, frame->name);
         assert_text(read.machine, frame->machine);
         assert_text(read.gpu, frame->gpu);
@@ -178,6 +191,7 @@ test_what_no_side_says(void **state)
         { .kind = SCO_FRAME_ACK, .number = SCO_FRAME_WINDOW + 1 },
         { .kind = SCO_FRAME_WHOLE, .head = { .status = 99 } },
         { .kind = SCO_FRAME_START, .head = { .status = 1000 } },
+        { .kind = SCO_FRAME_RAN, .head = { .status = 0 } },
         { .kind = SCO_FRAME_END, .number = SCO_STATUS_COUNT },
         { .kind = SCO_FRAME_BYE, .number = SCO_BYE_REASONS },
     };

@@ -89,6 +89,7 @@ test_pieces_come_out_in_order_and_never_two_at_once(void **state)
     assert_read(64, "three");
     assert_int_equal(sco_stream_read(stream, none, 1), 0);
     sco_stream_end(stream, SCO_OK);
+    assert_false(sco_stream_has_failed(stream));
     assert_int_equal(sco_stream_read(stream, none, 1), -1);
     assert_int_equal(sco_stream_read(stream, none, 1), -1);
 }
@@ -100,8 +101,10 @@ test_a_failure_comes_after_what_is_there(void **state)
 
     (void)state;
     (void)push("piece");
+    assert_false(sco_stream_has_failed(stream));
     sco_stream_end(stream, SCO_WORKER_LOST);
     sco_stream_end(stream, SCO_OK); /* too late to be heard */
+    assert_true(sco_stream_has_failed(stream));
     assert_read(64, "piece");
     assert_int_equal(sco_stream_read(stream, none, 1), -2);
 }

@@ -179,7 +179,8 @@ be_host(void *arg, const struct sco_stand *stand)
     if (stand->kind_unfit) {
         say("host %d: the kind is unfit\n", number);
     }
-    if (stand->supervisor != getppid() || getpgrp() != getpid() ||
+    if (stand->before + 1 != (unsigned)number ||
+        stand->supervisor != getppid() || getpgrp() != getpid() ||
         is_blocked(SIGCHLD) || is_blocked(SIGUSR2) || !is_blocked(SIGTERM)) {
         say("host %d: not as a host should be\n", number);
     }

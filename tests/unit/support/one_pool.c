@@ -25,6 +25,15 @@ on_through(void *arg, struct sco_worker *worker, uint64_t run_ns)
 }
 
 static void
+on_ran(void *arg, struct sco_worker *worker, const struct sco_ran *ran)
+{
+    (void)arg;
+    (void)worker;
+    (void)ran;
+    one_pool.ran++;
+}
+
+static void
 on_unfit(void *arg, struct sco_worker *worker)
 {
     (void)arg;
@@ -69,6 +78,7 @@ one_pool_make(void **state)
     const struct sco_pool_boss boss = {
         .on_ready = on_ready,
         .on_through = on_through,
+        .on_ran = on_ran,
         .on_unfit = on_unfit,
         .on_return = on_return,
         .on_boot_failed = on_boot_failed,

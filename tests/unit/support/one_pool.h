@@ -17,7 +17,7 @@ struct one_pool {
     struct sco_arena *arena;
     struct sco_worker_setup setup;
     struct sco_pool pool;
-    unsigned ready, through, unfit, returned, boot_failed, worn, empty;
+    unsigned ready, through, ran, unfit, returned, boot_failed, worn, empty;
     char why[128]; /* it is worn */
 };
 

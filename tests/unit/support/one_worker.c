@@ -21,6 +21,15 @@ on_through(void *arg, struct sco_worker *worker, uint64_t run_ns)
 }
 
 static void
+on_ran(void *arg, struct sco_worker *worker, const struct sco_ran *ran)
+{
+    (void)arg;
+    SCO_CHECK(worker == one_worker.worker, "another worker");
+    one_worker.ran_count++;
+    one_worker.ran = *ran;
+}
+
+static void
 on_return(void *arg, struct sco_worker *worker, struct sco_request *req)
 {
     (void)arg;
@@ -47,6 +56,7 @@ one_worker_start(uint64_t limit_ns, uint64_t stream_limit_ns)
     const struct sco_worker_boss boss = {
         .on_ready = on_ready,
         .on_through = on_through,
+        .on_ran = on_ran,
         .on_return = on_return,
         .on_gone = on_gone,
     };

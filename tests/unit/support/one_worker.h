@@ -11,6 +11,7 @@
 #include "support/fake_worker.h"
 #include "support/heard.h"
 #include "support/turner.h"
+#include "worker/ran.h"
 
 enum { ONE_WORKER_REQUESTS = 8 };
 
@@ -25,6 +26,8 @@ struct one_worker {
     /* What the boss was told. */
     unsigned ready, through, gone;
     uint64_t run_ns; /* of the last one through */
+    unsigned ran_count;
+    struct sco_ran ran; /* the last run() of a batch */
     size_t document_bytes;
     struct sco_request *returned[ONE_WORKER_REQUESTS]; /* in this order */
     size_t returned_count;

@@ -89,6 +89,9 @@ make_deployment(struct tiny_host *host)
         .server_timing = options->server_timing,
         .max_waiting_bytes = options->max_body,
         .lines = { .deployment = host->deployment },
+        .counts = sco_counts_create(),
+        .python_version = "3.13.0",
+        .hosts_before = 2,
         .loop = host->loop,
     };
 }
@@ -116,6 +119,7 @@ make_front(struct tiny_host *host)
     SCO_CHECK(sco_http_create(host->loop, &app, &limits, &host->http, NULL) ==
                   SCO_OK,
               "a front end");
+    host->visits.http = host->http;
     SCO_CHECK(sco_http_listen(host->http, fd, NULL) == SCO_OK, "a listener");
 }
 
@@ -134,6 +138,7 @@ loop_body(void *arg)
     sco_http_destroy(host->http);
     sco_lines_finish(&host->visits.lines);
     sco_cors_destroy(host->visits.cors);
+    sco_counts_destroy(host->visits.counts);
     sco_deployment_destroy(host->deployment);
 }
 

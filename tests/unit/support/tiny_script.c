@@ -1,6 +1,7 @@
 #include "support/tiny_script.h"
 
 #include "base/clock.h"
+#include "batch/policy.h"
 #include "link/head.h"
 
 #include <signal.h>
@@ -36,6 +37,34 @@ reply(struct fake_worker *fake, unsigned status, uint32_t flags,
         sco_fields_write(own, 3, block);
     }
     sink->ops->reply(sink, &head, headers, body);
+}
+
+/* Echoes a request of a batch, which this reply or another one tells of. */
+static void
+reply_of_batch(struct fake_worker *fake, uint16_t told)
+{
+    const struct sco_reply_head head = {
+        .status = 200,
+        .run_ns = 1000,
+        .begun_ns = sco_clock_now_ns(),
+        .rows = 1,
+        .batch_rows = 3,
+        .batch_told = told,
+        .stream_bytes = -1,
+    };
+    struct sco_sink *sink = sco_child_sink(fake->child);
+
+    sink->ops->reply(sink, &head, none, fake->call.body);
+}
+
+static void
+tell_of_nonsense(struct fake_worker *fake)
+{
+    const struct sco_child_run run = { .told = SCO_BATCH_TOLD_FAILED | 0xff,
+                                       .rows = 70000 };
+
+    sco_child_note_run(fake->child, &run);
+    sco_child_tell_run(fake->child);
 }
 
 static void
@@ -91,6 +120,13 @@ score(struct fake_worker *fake)
               SCO_SLICE("made"));
     } else if (says(fake, "stream") || says(fake, "break")) {
         reply_stream(fake, says(fake, "break"));
+    } else if (says(fake, "batch")) {
+        reply_of_batch(fake, 1 + SCO_BATCH_IDLE);
+    } else if (says(fake, "mate")) {
+        reply_of_batch(fake, 0);
+    } else if (says(fake, "nobody")) {
+        tell_of_nonsense(fake);
+        reply_of_batch(fake, 0);
     } else if (fake->call.way == SCO_CALL_GENERAL) {
         SCO_CHECK(sco_head_read(&in, &head) == SCO_OK, "a head");
         reply(fake, 200, SCO_REPLY_EXEC_MS, head.target);

@@ -9,6 +9,9 @@
  *     made     201 with headers of the script's own
  *     stream   "one" and "two" in a stream
  *     break    "one", then the stream breaks
+ *     batch    echo, as of a run() that took 3 rows because it was idle
+ *     mate     echo, as of one that another request has told of
+ *     nobody   tell of a run() that failed for an unknown reason, then echo
  *
  * Everything else is echoed; a GET is answered with its target.
  *

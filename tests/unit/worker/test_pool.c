@@ -115,6 +115,41 @@ test_a_useful_one_ends_the_row_of_failures(void **state)
     assert_int_equal(sco_pool_health(pool), SCO_POOL_SERVING);
 }
 
+static uint64_t
+lost(enum sco_lost how)
+{
+    return pool->counts.lost[how];
+}
+
+static void
+test_those_that_are_lost_are_counted_by_how(void **state)
+{
+    (void)state;
+    one_pool_fill(3);
+    one_pool_end(0, 7, 0);
+    one_pool_end(1, 0, SIGSEGV);
+    sco_worker_kill(&one_pool_member(2)->base);
+    turner_turn(&one_pool.turner);
+    assert_int_equal(lost(SCO_LOST_EXIT), 1);
+    assert_int_equal(lost(SCO_LOST_SIGNAL), 1);
+    assert_int_equal(lost(SCO_LOST_KILLED), 1);
+    assert_int_equal(pool->started, 4); /* the next ones wait for a moment */
+}
+
+static void
+test_those_that_were_asked_to_go_are_not_lost(void **state)
+{
+    (void)state;
+    one_pool_fill(2);
+    sco_pool_resize(pool, 1);
+    one_pool_end(1, 0, 0);
+    sco_pool_stop(pool);
+    one_pool_end(0, 0, SIGKILL);
+    for (int i = 0; i < SCO_LOST_COUNT; i++) {
+        assert_int_equal(lost((enum sco_lost)i), 0);
+    }
+}
+
 static void
 test_what_cannot_be_started_is_tried_again(void **state)
 {
@@ -296,6 +331,8 @@ main(void)
         WITH_POOL(test_a_useful_one_is_replaced_at_once),
         WITH_POOL(test_those_that_die_at_once_are_replaced_ever_later),
         WITH_POOL(test_a_useful_one_ends_the_row_of_failures),
+        WITH_POOL(test_those_that_are_lost_are_counted_by_how),
+        WITH_POOL(test_those_that_were_asked_to_go_are_not_lost),
         WITH_POOL(test_what_cannot_be_started_is_tried_again),
         WITH_POOL(test_what_a_lost_one_had_not_started_comes_back),
         WITH_POOL(test_a_script_that_cannot_be_loaded_is_told),

@@ -13,6 +13,7 @@
 #include "support/heard.h"
 #include "support/test.h"
 #include "support/turner.h"
+#include "worker/ran.h"
 #include "worker/remote.h"
 #include "worker/worker.h"
 
@@ -34,7 +35,8 @@ static struct {
     struct heard heard[HEARD];
     struct sco_request *returned[HEARD];
     size_t returned_count;
-    unsigned ready, through, gone;
+    unsigned ready, through, gone, ran_count;
+    struct sco_ran ran; /* the last one */
     char reason[128];
     bool refuses;
     char folder[32], endpoint[64];
@@ -58,6 +60,15 @@ on_through(void *arg, struct sco_worker *worker, uint64_t run_ns)
     (void)worker;
     (void)run_ns;
     place.through++;
+}
+
+static void
+on_ran(void *arg, struct sco_worker *worker, const struct sco_ran *ran)
+{
+    (void)arg;
+    (void)worker;
+    place.ran = *ran;
+    place.ran_count++;
 }
 
 static void
@@ -86,6 +97,7 @@ on_came(void *arg)
     const struct sco_worker_boss boss = {
         .on_ready = on_ready,
         .on_through = on_through,
+        .on_ran = on_ran,
         .on_return = on_return,
         .on_gone = on_gone,
     };
@@ -203,6 +215,13 @@ is_answered(void *arg)
     return ((struct heard *)arg)->count > 0;
 }
 
+static bool
+has_told_of_one(void *arg)
+{
+    (void)arg;
+    return place.ran_count == 1;
+}
+
 static void
 wait_answer(size_t i)
 {
@@ -305,6 +324,37 @@ test_a_request_goes_there_and_back(void **state)
     assert_int_equal(sco_zmq_worker_destroy(worker), SCO_WORKER_ENDED);
     assert_true(turner_until(&place.turner, is_gone, NULL));
     assert_string_equal(place.reason, "");
+}
+
+static void
+test_its_batches_are_told_of(void **state)
+{
+    const struct sco_child_run cut = { .told = 1, .rows = 64, .run_ns = 1 };
+    const struct sco_child_run last = { .told = 0x103, .rows = 6 };
+    struct sco_zmq_worker *worker = start_worker(1);
+    struct script script;
+
+    (void)state;
+    wait_ready(1);
+    give(0, "question");
+    assert_int_equal(take_next(worker, &script), SCO_CHILD_CALL);
+    sco_child_note_run(script.child, &cut);
+    sco_child_tell_run(script.child);
+    assert_true(turner_until(&place.turner, has_told_of_one, NULL));
+    assert_int_equal(place.ran.reason, 0);
+    assert_int_equal(place.ran.rows, 64);
+    assert_false(place.ran.has_failed);
+    assert_int_equal(place.heard[0].count, 0);
+    sco_child_note_run(script.child, &last);
+    reply(worker, "answer");
+    wait_answer(0);
+    assert_int_equal(place.ran_count, 2);
+    assert_int_equal(place.ran.reason, 2);
+    assert_int_equal(place.ran.rows, 6);
+    assert_true(place.ran.has_failed);
+    assert_string_equal(place.heard[0].body, "answer");
+    assert_int_equal(sco_zmq_worker_destroy(worker), SCO_WORKER_ENDED);
+    assert_true(turner_until(&place.turner, is_gone, NULL));
 }
 
 static void
@@ -719,6 +769,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         AT_PLACE(test_a_request_goes_there_and_back),
+        AT_PLACE(test_its_batches_are_told_of),
         AT_PLACE(test_no_more_is_sent_than_there_is_credit_for),
         AT_PLACE(test_a_worker_that_is_told_to_leave_answers_first),
         AT_PLACE(test_a_worker_that_wants_to_end_answers_first),

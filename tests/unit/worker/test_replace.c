@@ -49,6 +49,8 @@ test_new_ones_come_before_old_ones_go(void **state)
     assert_int_equal(pool->count, 2);
     assert_int_equal(fake_crew.count, 4);
     assert_false(pool->reloading);
+    assert_int_equal(pool->counts.replaced[SCO_REPLACED_RELOAD], 2);
+    assert_int_equal(pool->counts.lost[SCO_LOST_EXIT], 0);
 }
 
 static void
@@ -265,6 +267,7 @@ test_a_change_of_kind_lets_all_go_when_one_is_ready(void **state)
     one_pool_make_ready(3);
     assert_ptr_equal(one_pool_member(3)->base.ops, &fake_worker_kind);
     assert_int_equal(sco_pool_ready_count(pool), 2);
+    assert_int_equal(pool->counts.replaced[SCO_REPLACED_KIND], 2);
 }
 
 static void
@@ -373,6 +376,8 @@ test_worn_workers_are_replaced_one_at_a_time(void **state)
     one_pool_end(1, 0, 0);
     assert_int_equal(pool->count, 2);
     assert_int_equal(fake_crew.count, 4);
+    assert_int_equal(pool->counts.replaced[SCO_REPLACED_REQUESTS], 2);
+    assert_int_equal(pool->counts.replaced[SCO_REPLACED_RELOAD], 0);
 }
 
 static void

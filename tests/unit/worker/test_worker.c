@@ -425,6 +425,45 @@ test_what_cannot_be_started_is_reported(void **state)
     assert_true(err.text[0] != '\0');
 }
 
+/* Each call of run() for a batch is told once, before what it answered. */
+static void
+test_a_batch_is_told_of(void **state)
+{
+    const struct sco_child_run first = { .told = 3, .rows = 64 };
+    const struct sco_child_run second = {
+        .told = 1 | SCO_BATCH_TOLD_FAILED,
+        .rows = 5,
+    };
+    struct sco_child *child;
+
+    (void)state;
+    one_worker_be_ready();
+    child = one_worker.fake->child;
+    one_worker_give(0, "x")->kind = SCO_LANE_INFER;
+    (void)one_worker_give(1, "y");
+    assert_int_equal(fake_take(one_worker.fake), SCO_CHILD_CALL);
+    sco_child_note_run(child, &first);
+    sco_child_tell_run(child);
+    sco_child_tell_run(child);
+    assert_true(sco_worker_poll(one_worker.worker));
+    assert_int_equal(one_worker.ran_count, 1);
+    assert_int_equal(one_worker.ran.reason, 2);
+    assert_int_equal(one_worker.ran.rows, 64);
+    assert_int_equal(one_worker.heard[0].count, 0);
+    assert_int_equal(one_worker.through, 0);
+    sco_child_note_run(child, &second);
+    fake_reply(one_worker.fake, "");
+    assert_int_equal(fake_take(one_worker.fake), SCO_CHILD_CALL);
+    sco_child_tell_run(child);
+    fake_reply(one_worker.fake, "");
+    assert_true(sco_worker_poll(one_worker.worker));
+    assert_int_equal(one_worker.ran_count, 2);
+    assert_int_equal(one_worker.ran.reason, 0);
+    assert_true(one_worker.ran.has_failed);
+    assert_int_equal(one_worker.through, 2);
+    assert_int_equal(one_worker.heard[1].count, 1);
+}
+
 #define WITH_WORKER(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 int
@@ -449,6 +488,7 @@ main(void)
         WITH_WORKER(test_leaving_it_does_what_it_holds),
         WITH_WORKER(test_one_that_starts_is_killed_when_it_should_leave),
         WITH_WORKER(test_what_cannot_be_started_is_reported),
+        WITH_WORKER(test_a_batch_is_told_of),
     };
 
     return cmocka_run_group_tests_name("worker", tests, NULL, NULL);

@@ -56,6 +56,16 @@ static const struct {
       { .kind = SCO_LANE_START, .status = 200 } },
     { "a request logged as if it were a line", STARTED,
       { .kind = SCO_LANE_SKIPPED } },
+    { "a run() that it tells of with bytes", STARTED,
+      { .kind = SCO_LANE_RAN, .status = 200, .place = SCO_LANE_IN_BLOCK,
+        .offset = 64, .body_bytes = 1, .batch_told = 1 } },
+    { "a run() of nobody's", STARTED,
+      { .kind = SCO_LANE_RAN, .status = 200, .ticket = SOME_OTHER,
+        .batch_told = 1 } },
+    { "a run() inside of a stream", BEGUN_STREAM,
+      { .kind = SCO_LANE_RAN, .status = 200, .batch_told = 1 } },
+    { "a run() of a line", STARTED_LINE,
+      { .kind = SCO_LANE_RAN, .status = 200, .batch_told = 1 } },
     { "a line answered as if it were a request", STARTED_LINE,
       { .kind = SCO_LANE_WHOLE, .status = 200 } },
     { "a reply before it is ready", NOTHING,
@@ -107,6 +117,7 @@ test_what_a_worker_must_not_say(void **state)
         child_push(one_worker.fake->child, &reply);
         assert_false(sco_worker_poll(one_worker.worker));
         assert_int_equal(fake_crew.kills, 1);
+        assert_int_equal(one_worker.ran_count, 0);
         turner_turn(&one_worker.turner);
         assert_int_equal(one_worker.gone, 1);
         if (cases[i].before == STARTED) {
