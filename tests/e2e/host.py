@@ -22,8 +22,8 @@ from .wire import Address, Connection, Headers, Response, request, until
 SHARED_SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 OWN_SCRIPTS = Path(__file__).resolve().parent / "scripts"
 
-#: A host that lives longer than this is killed: the test hangs.
-LIFE_S = 150.0
+#: A host that lives longer than this in one test is killed: the test hangs.
+LIFE_S = 280.0
 
 READY = "ready for serving traffic"
 
@@ -143,9 +143,9 @@ class Host:
         self._connections: list[Connection] = []
         self.process = self._start(prefix, stdout, pass_fds)
         self._pid = self.process.pid
-        self._timer = threading.Timer(life_s, self.kill)
-        self._timer.daemon = True
-        self._timer.start()
+        self._life_s = life_s
+        self._timer: Union[threading.Timer, None] = None
+        self.renew()
 
     # Beginning
 
@@ -197,6 +197,14 @@ class Host:
                 start_new_session=True,
                 pass_fds=pass_fds,
             )
+
+    def renew(self) -> None:
+        """Give it another life, for another test."""
+        if self._timer:
+            self._timer.cancel()
+        self._timer = threading.Timer(self._life_s, self.kill)
+        self._timer.daemon = True
+        self._timer.start()
 
     def wait_ready(self, times: int = 1) -> Host:
         """Wait until workers have said so often that they are ready, and one serves."""
@@ -408,7 +416,8 @@ class Host:
 
     def close(self) -> None:
         """End it and give its ports back."""
-        self._timer.cancel()
+        if self._timer:
+            self._timer.cancel()
         for connection in self._connections:
             connection.close()
         self.kill()
