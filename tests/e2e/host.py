@@ -27,6 +27,9 @@ LIFE_S = 280.0
 
 READY = "ready for serving traffic"
 
+#: How /proc/net/tcp calls the state of a socket whose other side has closed.
+CLOSE_WAIT = "08"
+
 _LINE = re.compile(
     r"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) (?P<level>[DIWEC]) "
     r"\[(?P<pid>\d+)\] (?P<logger>[\w.]+) - (?P<text>.*)"
@@ -284,6 +287,11 @@ class Host:
         """Let run() through the gate."""
         (self.app / f"{name}.open").touch()
 
+    def wait_read(self, *asked: Union[Later, Connection]) -> None:
+        """Wait until the host has read all that was sent; what happens now, happens after that."""
+        connections = [one.connection if isinstance(one, Later) else one for one in asked]
+        until("the host has read it", lambda: has_read(self.port, connections))
+
     def scored(self) -> list[str]:
         """What run() was called with, by id, in order."""
         path = self.app / "journal"
@@ -373,6 +381,10 @@ class Host:
         text = Path(f"/proc/{pid or self.pid}/smaps_rollup").read_text()
         return sum(int(kb) for kb in re.findall(r"^Private_\w+: +(\d+) kB", text, re.M))
 
+    def wakeups(self, pid: int = 0) -> int:
+        """How often a thread of the host, or of a worker, has stopped running."""
+        return wakeups(pid or self.pid)
+
     def cpu_s(self, pid: int = 0) -> float:
         """The CPU time that the host has used, or a worker."""
         fields = Path(f"/proc/{pid or self.pid}/stat").read_text().rpartition(")")[2].split()
@@ -459,6 +471,32 @@ def is_over(pid: int) -> bool:
         return state(pid) in ("", "Z") and len(os.listdir(f"/proc/{pid}/task")) <= 1
     except FileNotFoundError:
         return True
+
+
+def wakeups(pid: int) -> int:
+    """How often a thread of a process has stopped running: as often as it has begun to."""
+    found = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        text = Path(f"/proc/{pid}/task/{task}/status").read_text()
+        found += sum(map(int, re.findall(r"^\w+_ctxt_switches:\s+(\d+)$", text, re.M)))
+    return found
+
+
+def has_read(port: int, connections: Sequence[Connection]) -> bool:
+    """Whether all that was sent to a port of loopback was read, or its connection has ended."""
+    ends = {}
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, ours, theirs, state_, queues, *_, inode = line.split()[:10]
+        unsent, unread = (int(size, 16) for size in queues.split(":"))
+        ends[int(ours[-4:], 16), int(theirs[-4:], 16)] = state_, unsent, unread, int(inode)
+    nothing = ("", 1, 1, 0)
+
+    def is_read(own: int) -> bool:
+        state_, unsent, *_ = ends.get((own, port), nothing)
+        *_, unread, inode = ends.get((port, own), nothing)  # no inode: it was not accepted yet
+        return unsent == 0 and (state_ == CLOSE_WAIT or (unread == 0 and inode != 0))
+
+    return all(is_read(connection.sock.getsockname()[1]) for connection in connections)
 
 
 def children(pid: int) -> list[int]:
