@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Union
@@ -384,6 +385,23 @@ class Host:
     def wakeups(self, pid: int = 0) -> int:
         """How often a thread of the host, or of a worker, has stopped running."""
         return wakeups(pid or self.pid)
+
+    def is_idle(self, seconds: float, looks: int = 0) -> bool:
+        """Tell whether host, workers and supervisor do nothing at all for so long.
+
+        Neither may they wake up to find that there is nothing to do; but while clients are
+        connected the host looks round now and then: so often at the most.
+        """
+        everyone = {self.process.pid, self.pid, *self.workers()}
+        woken, used_s = sum(map(wakeups, everyone)), sum(map(self.cpu_s, everyone))
+        time.sleep(seconds)
+        woken, used_s = sum(map(wakeups, everyone)) - woken, sum(map(self.cpu_s, everyone)) - used_s
+        # What is counted in ticks of 10 ms may be a tick for a look.
+        return woken <= 2 * looks and used_s <= 0.015 * looks
+
+    def wait_idle(self) -> None:
+        """Wait until all that was begun is done, and nothing runs any more."""
+        until("nothing runs", lambda: self.is_idle(0.3))
 
     def cpu_s(self, pid: int = 0) -> float:
         """The CPU time that the host has used, or a worker."""
