@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, NamedTuple, Union
 
 from .wire import Address, Connection, Headers, Response, request, until
 
@@ -293,6 +293,18 @@ class Host:
         connections = [one.connection if isinstance(one, Later) else one for one in asked]
         until("the host has read it", lambda: has_read(self.port, connections))
 
+    def leave(self, how: str, *asked: Later) -> None:
+        """Have clients leave, in one of a connection's ways, and wait until the host has noticed.
+
+        What they have sent was read, so that these are those who wait, and not just come.
+        """
+        self.wait_read(*asked)
+        ends = far_ends(self.port)
+        left = {f"socket:[{ends[later.connection.port].inode}]" for later in asked}
+        for later in asked:
+            getattr(later.connection, how)()
+        until("the host has noticed", lambda: not left & set(self.descriptors()))
+
     def scored(self) -> list[str]:
         """What run() was called with, by id, in order."""
         path = self.app / "journal"
@@ -500,21 +512,41 @@ def wakeups(pid: int) -> int:
     return found
 
 
+class End(NamedTuple):
+    """One end of a connection of loopback, as the kernel sees it."""
+
+    state: str = ""
+    unsent: int = 1
+    unread: int = 1
+    #: 0 while it waits to be accepted.
+    inode: int = 0
+
+
+def _ends() -> dict[tuple[int, int], End]:
+    """All ends of connections, by their own port and that of the other end."""
+    found = {}
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, own, other, state_, queues, *_, inode = line.split()[:10]
+        unsent, unread = (int(size, 16) for size in queues.split(":"))
+        found[int(own[-4:], 16), int(other[-4:], 16)] = End(state_, unsent, unread, int(inode))
+    return found
+
+
+def far_ends(port: int) -> dict[int, End]:
+    """The ends that whoever serves a port has, by the port of the client."""
+    return {other: end for (own, other), end in _ends().items() if own == port}
+
+
 def has_read(port: int, connections: Sequence[Connection]) -> bool:
     """Whether all that was sent to a port of loopback was read, or its connection has ended."""
-    ends = {}
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        _, ours, theirs, state_, queues, *_, inode = line.split()[:10]
-        unsent, unread = (int(size, 16) for size in queues.split(":"))
-        ends[int(ours[-4:], 16), int(theirs[-4:], 16)] = state_, unsent, unread, int(inode)
-    nothing = ("", 1, 1, 0)
+    ends = _ends()
 
     def is_read(own: int) -> bool:
-        state_, unsent, *_ = ends.get((own, port), nothing)
-        *_, unread, inode = ends.get((port, own), nothing)  # no inode: it was not accepted yet
-        return unsent == 0 and (state_ == CLOSE_WAIT or (unread == 0 and inode != 0))
+        near, far = ends.get((own, port), End()), ends.get((port, own), End())
+        is_closed = near.state == CLOSE_WAIT
+        return near.unsent == 0 and (is_closed or (far.unread == 0 and far.inode != 0))
 
-    return all(is_read(connection.sock.getsockname()[1]) for connection in connections)
+    return all(is_read(connection.port) for connection in connections)
 
 
 def children(pid: int) -> list[int]:
