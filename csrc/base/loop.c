@@ -251,6 +251,12 @@ sco_loop_timer_clear(struct sco_loop *loop, struct sco_timer *timer)
     }
 }
 
+static bool
+is_due(const struct sco_loop *loop)
+{
+    return loop->timer_count > 0 && loop->timers[1]->at_ns <= loop->now_ns;
+}
+
 /* Rings what is due. A timer that sets itself to a time gone by has its turn
  * in the next round, after the descriptors. */
 static void
@@ -259,7 +265,7 @@ run_timers(struct sco_loop *loop)
     for (size_t most = loop->timer_count; most > 0; most--) {
         struct sco_timer *first;
 
-        if (loop->timer_count == 0 || loop->timers[1]->at_ns > loop->now_ns) {
+        if (!is_due(loop)) {
             return;
         }
         first = loop->timers[1];
@@ -405,14 +411,31 @@ loop_wait(struct sco_loop *loop)
 }
 
 static void
-loop_sleep(struct sco_loop *loop)
+take_ready(struct sco_loop *loop, int count)
 {
-    int count = loop_wait(loop);
-
     SCO_CHECK(count >= 0 || errno == EINTR, "epoll does not wait");
     loop->ready_at = 0;
     loop->ready_count = count > 0 ? (size_t)count : 0;
+}
+
+static void
+loop_sleep(struct sco_loop *loop)
+{
+    take_ready(loop, loop_wait(loop));
     loop->now_ns = sco_clock_now_ns();
+}
+
+/* Before a timer rings: what has come until now, while the loop may have been
+ * kept from its CPU, is heard, and so does not count as late. */
+static void
+hear_first(struct sco_loop *loop)
+{
+    if (is_due(loop)) {
+        take_ready(loop,
+                   epoll_wait(loop->epoll_fd, loop->ready, READY_MAX, 0));
+        run_ready(loop);
+        run_hooks(loop);
+    }
 }
 
 void
@@ -426,6 +449,7 @@ sco_loop_run(struct sco_loop *loop)
         /* Asked before the posts: those before the stop are then run. */
         stopping = atomic_exchange(&loop->stopping, false);
         run_posts(loop);
+        hear_first(loop);
         run_timers(loop);
         run_hooks(loop);
         if (!stopping) {

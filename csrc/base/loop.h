@@ -7,7 +7,9 @@
  * never looks round by itself.
  *
  * The order of a turn: ready descriptors, posts, timers, then the hooks until
- * none asks for another round, then sleep.
+ * none asks for another round, then sleep. Before timers that are due the
+ * descriptors are looked at again and the hooks run, too: a loop that was kept
+ * from its CPU hears all that has come meanwhile before it judges who is late.
  *
  * Thread: the loop's own, except sco_loop_post() and sco_loop_stop().
  */

@@ -27,7 +27,7 @@ from .model import START, STOP, Answer, Play
 from .plays import PLAYS
 from .server import Ports, Server, Target
 
-EXIT_S = 30.0
+EXIT_S = 60.0
 STREAMS = ("stdout", "stderr")
 
 _running: set[Server] = set()
@@ -118,8 +118,7 @@ def target_of(command: str, env: Sequence[str] = ()) -> Target:
     """Describe a server by its command line and its NAME=VALUE settings."""
     pairs = tuple((name, value) for name, _, value in
                   (item.partition("=") for item in env))
-    return Target(tuple(shlex.split(command)), pairs,
-                  settle_ms=int(os.environ.get("DIFFERENTIAL_SETTLE_MS", "10")))
+    return Target(tuple(shlex.split(command)), pairs)
 
 
 def chosen(patterns: Sequence[str]) -> list[Play]:
@@ -149,8 +148,7 @@ def main() -> int:
     alone = netns.enter()
     target = target_of(arguments.command, arguments.env)
     if not alone:
-        target = Target(target.command, target.env, tuple(arguments.loopback),
-                        target.settle_ms)
+        target = Target(target.command, target.env, tuple(arguments.loopback))
     began = time.monotonic()
     answers = collect(chosen(arguments.play), target, arguments.jobs)
     arguments.out.write_text(json.dumps(answers, indent=1, sort_keys=True))

@@ -47,6 +47,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what asks for packages that are not there, and live tests."""
     missing = _missing()
     for item in items:
+        # The first test is held up by all the servers that are asked for it.
+        item.add_marker(pytest.mark.timeout(func_only=True))
         play = _play_of(item)
         if ONE_PROCESS and matches(_case_of(item), _PROCESS_ENDS):
             item.add_marker(pytest.mark.skip(

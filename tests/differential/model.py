@@ -28,7 +28,7 @@ Answer = dict[str, Any]
 
 @dataclass(frozen=True)
 class Request:
-    """One request, and how long its traces take to settle."""
+    """One request, and how to know that its traces are all in."""
 
     name: str
     method: str = "POST"
@@ -48,8 +48,8 @@ class Request:
     ordered: bool = True
     #: The worker dies of this request: wait until its successor is ready.
     reboots: bool = False
-    #: Extra milliseconds to wait for log lines.
-    settle_ms: int = 0
+    #: What the log says of it that may come after its access line.
+    says: tuple[str, ...] = ()
 
     def encode(self) -> bytes:
         """Give the bytes of the request; Host and Content-Length are added."""
@@ -93,8 +93,9 @@ class Play:
     endless_s: float = 0.0
     #: The start and stop log lines are compared.
     logs: bool = True
-    #: Access lines are written (they tell when a request's traces are all in).
-    access_lines: bool = True
+    #: A target whose line in the log tells that all before it is in; empty
+    #: where no line is written once a request has been answered.
+    fence: str = "/"
     #: ``--port`` is put on the command line.
     port_flag: bool = True
     #: Signal that ends the server.

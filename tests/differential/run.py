@@ -16,11 +16,12 @@ TESTS = Path(__file__).resolve().parent.parent
 
 def collect_apart(command: str, folder: Path, plays: Iterable[str] = (),
                   env: Sequence[str] = (), loopback: Sequence[str] = (),
-                  limit_s: float = 590) -> dict[str, Answer]:
+                  limit_s: float = 3600) -> dict[str, Answer]:
     """Put plays (all if none are named) to the server that `command` starts.
 
     What it prints is left to stderr.  `loopback` holds flags for when the
-    collecting process cannot have a network of its own.
+    collecting process cannot have a network of its own.  Each of its waits
+    has a limit; that of all together is for what nobody thought of.
     """
     out = folder / "answers.json"
     line = [sys.executable, "-m", "differential.collect", str(out),

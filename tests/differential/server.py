@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import shutil
 import signal
 import socket
@@ -19,8 +20,9 @@ from . import wire
 from .model import SCRIPTS, Play, Request
 
 START_S = 60.0
-STOP_S = 30.0
-FENCE_S = 5.0
+STOP_S = 60.0
+
+_FENCE = re.compile(r"HEAD (/|/swagger\.json)\?fence=\d+ ")
 
 #: Comes last at every start, unless a logging.json silences it.
 READY = "ready for serving traffic"
@@ -35,8 +37,6 @@ class Target:
     env: tuple[tuple[str, str], ...] = ()
     #: Flags that keep the server on loopback, where it has such flags.
     loopback_flags: tuple[str, ...] = ()
-    #: Each answer's log lines are given this long after the last one is seen.
-    settle_ms: int = 10
 
 
 class Ports:
@@ -143,7 +143,7 @@ class Server:
         while time.monotonic() < end:
             if not self.alive():
                 return False
-            if READY in self._text("stdout") or not self.play.access_lines:
+            if READY in self._text("stdout") or self.play.fence != "/":
                 if self._fence():
                     return True
             time.sleep(0.02)
@@ -170,40 +170,51 @@ class Server:
                             request.half_close)
         if request.reboots:
             self.wait_ready_again(ready + 1)
+        self._wait_said(request.says)
         self._fence()
-        time.sleep((self.target.settle_ms + request.settle_ms) / 1000)
         return got
 
     def _encode(self, request: Request) -> bytes:
         return request.encode().replace(b"{port}", str(self.port).encode())
 
     def _fence(self) -> bool:
-        """Send a request whose access line says that all before it is in."""
-        target = f"/?fence={next(self._fences)}"
+        """Send a request whose line in the log says that all before is in."""
+        target = f"{self.play.fence or '/'}?fence={next(self._fences)}"
         data = f"HEAD {target} HTTP/1.1\r\nHost: fence\r\n\r\n".encode()
         if wire.exchange(self.port, data).status != 200:
             return False
-        if not self.play.access_lines:
-            time.sleep(0.15)
-            return True
-        end = time.monotonic() + FENCE_S
-        while f"{target} " not in self._text("stdout"):
-            if time.monotonic() > end:
-                break
-            time.sleep(0.002)
+        if self.play.fence:
+            self._wait_said((f"{target} ",))
         return True
+
+    def _wait_said(self, texts: Sequence[str]) -> None:
+        """Wait for texts among the new lines of either stream.
+
+        Where one does not come it is missing in the answer, and seen there.
+        """
+        end = time.monotonic() + START_S
+        while time.monotonic() < end and self.alive():
+            fresh = self._fresh("stdout") + self._fresh("stderr")
+            if all(text.encode() in fresh for text in texts):
+                return
+            time.sleep(0.002)
 
     def _text(self, stream: str) -> str:
         return (self.folder / stream).read_text("utf-8", "backslashreplace")
 
     def new_lines(self, stream: str) -> list[str]:
         """Take the lines written since the last call, without the fences."""
-        data = (self.folder / stream).read_bytes()
-        end = data.rfind(b"\n") + 1 if self.alive() else len(data)
-        fresh = data[self._offsets[stream]:end]
-        self._offsets[stream] = end
+        fresh = self._fresh(stream)
+        if self.alive():
+            fresh = fresh[:fresh.rfind(b"\n") + 1]
+        self._offsets[stream] += len(fresh)
         text = fresh.decode("utf-8", "backslashreplace")
         return [line for line in text.split("\n")[:-1] if not _is_fence(line)]
+
+    def _fresh(self, stream: str) -> bytes:
+        with open(self.folder / stream, "rb") as file:
+            file.seek(self._offsets[stream])
+            return file.read()
 
     def stop(self) -> Union[int, str]:
         """End the process by the play's signal and give its exit code."""
@@ -243,7 +254,7 @@ class Server:
 
 
 def _is_fence(line: str) -> bool:
-    return "HEAD /?fence=" in line
+    return _FENCE.search(line) is not None
 
 
 def _children_in(folder: Path) -> Iterator[int]:

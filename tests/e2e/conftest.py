@@ -54,6 +54,17 @@ def worker_kind(pytestconfig: pytest.Config) -> str:
     return str(pytestconfig.getoption("--worker_kind"))
 
 
+#: The servers of this test, and those of its module.
+_LIVING: set[Host] = set()
+
+
+@pytest.fixture(autouse=True)
+def another_life() -> None:
+    """A server may live as long in each test that shares it, however many these are."""
+    for host in _LIVING:
+        host.renew()
+
+
 def _makers(folder: Path, kind: str) -> Iterator[Make]:
     made: list[Host] = []
     numbers = itertools.count(1)
@@ -61,12 +72,14 @@ def _makers(folder: Path, kind: str) -> Iterator[Make]:
     def make(script: str = "", *arguments: str, wait: bool = True, **options: Any) -> Host:
         host = Host(folder / f"host{next(numbers)}", script, *arguments, kind=kind, **options)
         made.append(host)
+        _LIVING.add(host)
         return host.wait_ready() if wait else host
 
     try:
         yield make
     finally:
         for host in made:
+            _LIVING.discard(host)
             host.close()
 
 

@@ -13,19 +13,23 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, NamedTuple, Union
 
 from .wire import Address, Connection, Headers, Response, request, until
 
 SHARED_SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 OWN_SCRIPTS = Path(__file__).resolve().parent / "scripts"
 
-#: A host that lives longer than this is killed: the test hangs.
-LIFE_S = 150.0
+#: A host that lives longer than this in one test is killed: the test hangs.
+LIFE_S = 280.0
 
 READY = "ready for serving traffic"
+
+#: How /proc/net/tcp calls the state of a socket whose other side has closed.
+CLOSE_WAIT = "08"
 
 _LINE = re.compile(
     r"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) (?P<level>[DIWEC]) "
@@ -143,9 +147,9 @@ class Host:
         self._connections: list[Connection] = []
         self.process = self._start(prefix, stdout, pass_fds)
         self._pid = self.process.pid
-        self._timer = threading.Timer(life_s, self.kill)
-        self._timer.daemon = True
-        self._timer.start()
+        self._life_s = life_s
+        self._timer: Union[threading.Timer, None] = None
+        self.renew()
 
     # Beginning
 
@@ -197,6 +201,14 @@ class Host:
                 start_new_session=True,
                 pass_fds=pass_fds,
             )
+
+    def renew(self) -> None:
+        """Give it another life, for another test."""
+        if self._timer:
+            self._timer.cancel()
+        self._timer = threading.Timer(self._life_s, self.kill)
+        self._timer.daemon = True
+        self._timer.start()
 
     def wait_ready(self, times: int = 1) -> Host:
         """Wait until workers have said so often that they are ready, and one serves."""
@@ -275,6 +287,23 @@ class Host:
     def open(self, name: str) -> None:
         """Let run() through the gate."""
         (self.app / f"{name}.open").touch()
+
+    def wait_read(self, *asked: Union[Later, Connection]) -> None:
+        """Wait until the host has read all that was sent; what happens now, happens after that."""
+        connections = [one.connection if isinstance(one, Later) else one for one in asked]
+        until("the host has read it", lambda: has_read(self.port, connections))
+
+    def leave(self, how: str, *asked: Later) -> None:
+        """Have clients leave, in one of a connection's ways, and wait until the host has noticed.
+
+        What they have sent was read, so that these are those who wait, and not just come.
+        """
+        self.wait_read(*asked)
+        ends = far_ends(self.port)
+        left = {f"socket:[{ends[later.connection.port].inode}]" for later in asked}
+        for later in asked:
+            getattr(later.connection, how)()
+        until("the host has noticed", lambda: not left & set(self.descriptors()))
 
     def scored(self) -> list[str]:
         """What run() was called with, by id, in order."""
@@ -365,6 +394,27 @@ class Host:
         text = Path(f"/proc/{pid or self.pid}/smaps_rollup").read_text()
         return sum(int(kb) for kb in re.findall(r"^Private_\w+: +(\d+) kB", text, re.M))
 
+    def wakeups(self, pid: int = 0) -> int:
+        """How often a thread of the host, or of a worker, has stopped running."""
+        return wakeups(pid or self.pid)
+
+    def is_idle(self, seconds: float, looks: int = 0) -> bool:
+        """Tell whether host, workers and supervisor do nothing at all for so long.
+
+        Neither may they wake up to find that there is nothing to do; but while clients are
+        connected the host looks round now and then: so often at the most.
+        """
+        everyone = {self.process.pid, self.pid, *self.workers()}
+        woken, used_s = sum(map(wakeups, everyone)), sum(map(self.cpu_s, everyone))
+        time.sleep(seconds)
+        woken, used_s = sum(map(wakeups, everyone)) - woken, sum(map(self.cpu_s, everyone)) - used_s
+        # What is counted in ticks of 10 ms may be a tick for a look.
+        return woken <= 2 * looks and used_s <= 0.015 * looks
+
+    def wait_idle(self) -> None:
+        """Wait until all that was begun is done, and nothing runs any more."""
+        until("nothing runs", lambda: self.is_idle(0.3))
+
     def cpu_s(self, pid: int = 0) -> float:
         """The CPU time that the host has used, or a worker."""
         fields = Path(f"/proc/{pid or self.pid}/stat").read_text().rpartition(")")[2].split()
@@ -408,7 +458,8 @@ class Host:
 
     def close(self) -> None:
         """End it and give its ports back."""
-        self._timer.cancel()
+        if self._timer:
+            self._timer.cancel()
         for connection in self._connections:
             connection.close()
         self.kill()
@@ -450,6 +501,52 @@ def is_over(pid: int) -> bool:
         return state(pid) in ("", "Z") and len(os.listdir(f"/proc/{pid}/task")) <= 1
     except FileNotFoundError:
         return True
+
+
+def wakeups(pid: int) -> int:
+    """How often a thread of a process has stopped running: as often as it has begun to."""
+    found = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        text = Path(f"/proc/{pid}/task/{task}/status").read_text()
+        found += sum(map(int, re.findall(r"^\w+_ctxt_switches:\s+(\d+)$", text, re.M)))
+    return found
+
+
+class End(NamedTuple):
+    """One end of a connection of loopback, as the kernel sees it."""
+
+    state: str = ""
+    unsent: int = 1
+    unread: int = 1
+    #: 0 while it waits to be accepted.
+    inode: int = 0
+
+
+def _ends() -> dict[tuple[int, int], End]:
+    """All ends of connections, by their own port and that of the other end."""
+    found = {}
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, own, other, state_, queues, *_, inode = line.split()[:10]
+        unsent, unread = (int(size, 16) for size in queues.split(":"))
+        found[int(own[-4:], 16), int(other[-4:], 16)] = End(state_, unsent, unread, int(inode))
+    return found
+
+
+def far_ends(port: int) -> dict[int, End]:
+    """The ends that whoever serves a port has, by the port of the client."""
+    return {other: end for (own, other), end in _ends().items() if own == port}
+
+
+def has_read(port: int, connections: Sequence[Connection]) -> bool:
+    """Whether all that was sent to a port of loopback was read, or its connection has ended."""
+    ends = _ends()
+
+    def is_read(own: int) -> bool:
+        near, far = ends.get((own, port), End()), ends.get((port, own), End())
+        is_closed = near.state == CLOSE_WAIT
+        return near.unsent == 0 and (is_closed or (far.unread == 0 and far.inode != 0))
+
+    return all(is_read(connection.port) for connection in connections)
 
 
 def children(pid: int) -> list[int]:

@@ -63,9 +63,8 @@ def release(server: Host) -> None:
 def behind(server: Host, bodies: list[bytes]) -> list[Later]:
     """Sends requests that wait together while run() is busy."""
     first = hold(server)
-    before = server.sockets()
     waiting = [server.later(body) for body in bodies]
-    until("all are there", lambda: server.sockets() == before + len(bodies))
+    server.wait_read(*waiting)
     release(server)
     assert first.result().status == 200
     return waiting
@@ -132,12 +131,9 @@ def test_one_that_cannot_be_decoded_harms_nobody(server: Host) -> None:
 
 def test_clients_that_leave_wedge_nothing(server: Host) -> None:
     first = hold(server)
-    before = server.sockets()
     waiting = [server.later(score([[float(i)]])) for i in range(6)]
-    until("all are there", lambda: server.sockets() == before + 6)
-    for later in waiting[::2]:
-        later.connection.close()
-    until("they are gone", lambda: server.sockets() == before + 3)
+    server.wait_read(*waiting)
+    server.leave("close", *waiting[::2])
     release(server)
     assert first.result().status == 200
     assert [later.result().json for later in waiting[1::2]] == [[[1.0, 1.0]], [[3.0, 3.0]],

@@ -15,6 +15,9 @@ OWN = "x-request-timeout-ms"
 WAITING = "it was waiting for a worker"
 RUNNING = "the script was running"
 
+#: A caller's time in which run() surely begins, also on a machine that stalls.
+SOON_MS = 1000
+
 
 @pytest.fixture
 def lab(host: Make) -> Host:
@@ -28,11 +31,11 @@ def test_who_waits_is_told_at_its_time_and_never_scored(lab: Host) -> None:
     late = lab.impatient(200, "nothing", id="late")
     patient = lab.do_later("echo", value=1, id="patient")
     response = late.result()
-    took = time.monotonic() - begun
+    assert time.monotonic() - begun > 0.19
     assert (response.status, response.message) == (504, LATE.format(200, OWN, WAITING))
     assert response.get("x-ms-run-function-failed") == "False"
     assert response.get("x-request-id")
-    assert 0.19 < took < 1.5
+    assert not running.is_answered()
     lab.open("first")
     assert running.result().json == "first"
     assert patient.result().json == 1
@@ -41,10 +44,10 @@ def test_who_waits_is_told_at_its_time_and_never_scored(lab: Host) -> None:
 
 def test_who_runs_is_told_too_and_its_worker_goes_on(lab: Host) -> None:
     worker = lab.do("pid").json
-    late = lab.impatient(150, "gate", name="slow", id="slow")
+    late = lab.impatient(SOON_MS, "gate", name="slow", id="slow")
     lab.wait_at("slow")
     response = late.result()
-    assert (response.status, response.message) == (504, LATE.format(150, OWN, RUNNING))
+    assert (response.status, response.message) == (504, LATE.format(SOON_MS, OWN, RUNNING))
     assert response.get("x-ms-run-function-failed") == "True"
     assert response.get("x-ms-run-fn-exec-ms") is None
     behind = lab.do_later("echo", value=7)
@@ -56,7 +59,7 @@ def test_who_runs_is_told_too_and_its_worker_goes_on(lab: Host) -> None:
 
 
 def test_what_runs_sees_that_nobody_waits(lab: Host) -> None:
-    assert lab.impatient(150, "leave", name="work").result().status == 504
+    assert lab.impatient(SOON_MS, "leave", name="work").result().status == 504
     until("it has seen it", (lab.app / "work.seen").exists)
     assert lab.do("cancelled").json is False
     assert (lab.app / "work.seen").read_text() == "cancelled True"
@@ -67,7 +70,7 @@ def test_the_most_urgent_goes_first(lab: Host) -> None:
     waiting = [lab.do_later("nothing", id="none"), lab.impatient(50000, "nothing", id="later")]
     waiting.append(lab.impatient(20000, "nothing", id="sooner"))
     waiting.append(lab.do_later("nothing", id="none2"))
-    assert not waiting[-1].is_answered(0.1)
+    lab.wait_read(*waiting)
     lab.open("first")
     assert running.result().status == 200
     assert [later.result().status for later in waiting] == [200] * 4
@@ -84,7 +87,7 @@ def test_the_most_urgent_of_the_queue_goes_first(host: Make) -> None:
     waiting = [lab.do_later("nothing", id="none"), lab.impatient(50000, "nothing", id="later")]
     waiting.append(lab.impatient(20000, "nothing", id="sooner"))
     waiting.append(lab.impatient(90000, "nothing", id="far"))
-    assert not waiting[-1].is_answered(0.1)
+    lab.wait_read(*waiting)
     lab.open("first")
     assert running.result().status == 200
     assert [later.result().status for later in waiting] == [200] * 4
@@ -92,32 +95,32 @@ def test_the_most_urgent_of_the_queue_goes_first(host: Make) -> None:
 
 
 def test_the_hosts_own_default(host: Make) -> None:
-    lab = host("lab.py", "--request_timeout_ms", "200")
+    lab = host("lab.py", "--request_timeout_ms", str(SOON_MS))
     response = lab.do("gate", name="slow")
     assert (response.status, response.message) == (
-        504, LATE.format(200, "request_timeout_ms", RUNNING))
+        504, LATE.format(SOON_MS, "request_timeout_ms", RUNNING))
     lab.open("slow")
-    longer = lab.impatient(60000, "sleep", seconds=0.4).result()
+    longer = lab.impatient(60000, "sleep", seconds=SOON_MS / 1000 + 0.2).result()
     assert longer.status == 200, "the caller's own word counts"
     assert lab.impatient(10**15, "echo", value=1).result().json == 1
 
 
 @pytest.mark.kinds("process", why="a thread cannot be killed")
 def test_the_scoring_timeout_keeps_its_status_and_kills(host: Make) -> None:
-    lab = host("lab.py", env={"SCORING_TIMEOUT_MS": "300"})
+    lab = host("lab.py", env={"SCORING_TIMEOUT_MS": "1500"})
     worker = lab.workers()[0]
-    late = lab.impatient(100, "hang", name="c").result()
-    assert (late.status, late.message) == (504, LATE.format(100, OWN, RUNNING))
+    late = lab.impatient(SOON_MS, "hang", name="c").result()
+    assert (late.status, late.message) == (504, LATE.format(SOON_MS, OWN, RUNNING))
     lab.wait_said(f"WORKER TIMEOUT (pid:{worker})")
     lab.wait_ready(2)
     response = lab.impatient(60000, "sleep", seconds=20).result()
-    assert (response.status, response.message) == (500, "Scoring timeout after 300 ms")
+    assert (response.status, response.message) == (500, "Scoring timeout after 1500 ms")
 
 
 def test_callers_cannot_have_workers_killed(host: Make) -> None:
     lab = host("lab.py", "--raise_cancelled")
     worker = lab.workers()
-    stuck = lab.impatient(50, "stubborn", name="stuck", seconds=1.5)
+    stuck = lab.impatient(SOON_MS, "stubborn", name="stuck", seconds=SOON_MS / 1000 + 1.5)
     assert stuck.result().status == 504
     assert lab.do("echo", value=1).json == 1
     assert (lab.app / "stuck.caught").exists(), "it was asked to stop"
@@ -158,11 +161,10 @@ def test_what_has_no_hope_is_refused_at_once(host: Make) -> None:
         assert lab.do("sleep", seconds=0.1).status == 200
     running = lab.gate("first")
     waiting = [lab.do_later("sleep", seconds=0.1) for _ in range(40)]
-    assert not waiting[-1].is_answered(0.1)
-    begun = time.monotonic()
+    lab.wait_read(*waiting)
     # All forty have no deadline: it would overtake them, but not the one that runs.
     refused = lab.impatient(40, "nothing", id="hopeless").result()
-    assert time.monotonic() - begun < 1
+    assert not running.is_answered()
     assert refused.status == 503 and int(refused.get("retry-after") or 0) == 1
     assert "within 40 ms (x-request-timeout-ms)" in refused.message
     hopeful = lab.impatient(30000, "nothing", id="hopeful")
@@ -189,24 +191,23 @@ def test_without_any_limit_there_is_no_time_left_to_tell(host: Make) -> None:
 
 def test_a_stream_that_has_begun_is_in_time(host: Make) -> None:
     server = host("drip.py")
-    headers = [("X-Request-Timeout-Ms", "300")]
+    headers = [("X-Request-Timeout-Ms", str(SOON_MS))]
     (server.app / "item0.open").touch()
     with server.connect() as connection:
+        over = time.monotonic() + SOON_MS / 1000 + 0.1
         connection.send(request(body=b"2", headers=headers))
         assert connection.head().status == 200
         chunks = connection.chunks()
         assert next(chunks) == b"0"
-        time.sleep(0.35)  # longer than the caller's time
+        until("the caller's time is over", lambda: time.monotonic() > over)
         (server.app / "item1.open").touch()
         assert list(chunks) == [b"1"]
 
 
 def test_an_idle_host_with_deadlines_behind_it_does_nothing(lab: Host) -> None:
     for _ in range(5):
-        assert lab.impatient(100, "nothing").result().status == 200
-    until("the timers have rung", lambda: lab.impatient(1, "gate", name="g").result())
+        assert lab.impatient(SOON_MS, "nothing").result().status == 200
+    assert lab.impatient(SOON_MS, "gate", name="g").result().status == 504
     lab.open("g")
     assert lab.do("nothing").status == 200
-    before = lab.cpu_s()
-    time.sleep(0.5)  # what is looked for is that nothing happens
-    assert lab.cpu_s() - before <= 0.01
+    until("it does nothing", lambda: lab.is_idle(1.0))

@@ -37,7 +37,8 @@ import os
 kept = []
 def init(): pass
 def run(data):
-    kept.append(b"x" * 4_000_000)
+    if len(kept) < 100:
+        kept.append(b"x" * 4_000_000)
     return os.getpid()
 """
 
@@ -199,21 +200,24 @@ def test_without_the_flag_a_changed_file_means_nothing(host: Make) -> None:
 def test_workers_are_recycled_by_requests_and_never_all_at_once(host: Make) -> None:
     server = serving(host, PIDS, "--worker_count", "2", "--max_requests", "50",
                      "--max_requests_jitter", "20").wait_ready(2)
-    fewest = 2
     with load(server) as asked:
-        def many_pids() -> bool:
-            nonlocal fewest
-            # Of two looks: during one a worker may end whose successor came meanwhile, and the
-            # kernel may pass over one while another ends. A place that is empty stays so longer.
-            fewest = min(fewest, max(len(server.workers()), len(server.workers())))
-            return len(set(map(str, asked.answers))) >= 6
-
-        until("many workers", many_pids, 60)
-    assert fewest == 2
+        until("many workers", lambda: len(set(map(str, asked.answers))) >= 6)
+    assert fewest_at_a_change(server) == 3, "the one that goes, the one that comes, and another"
     counts = [list(map(str, asked.answers)).count(pid) for pid in set(map(str, asked.answers))]
     assert max(counts) >= 50
     server.wait_said(" requests: a new one takes its place", times=4)
     server.wait_workers(2)
+
+
+def fewest_at_a_change(server: Host) -> int:
+    """How many workers there are when one is told to leave, at the least; the host's own words."""
+    booted, left, seen = 0, 0, []
+    for text in server.texts("gunicorn.error", "stderr"):
+        booted += text.startswith("Booting worker")
+        left += text.startswith("Worker exiting")
+        if text.startswith("worker-recycled"):
+            seen.append(booted - left)
+    return min(seen)
 
 
 @is_recycled
@@ -224,7 +228,7 @@ def test_a_worker_that_leaks_is_recycled_and_the_log_says_it(host: Make) -> None
     said = next(line.text for line in server.lines("stderr") if "worker-recycled" in line.text)
     assert "MB of memory: a new one takes its place" in said
     megabytes = float(said.partition(" has ")[2].split()[0])
-    assert 300 < megabytes < 2000
+    assert 300 < megabytes < 600, "all that it leaks and all that it is"
 
 
 @is_recycled
@@ -269,8 +273,8 @@ def test_the_threads_of_libraries_are_told(host: Make) -> None:
 def test_a_host_that_may_grow_is_quiet_without_load(host: Make) -> None:
     server = serving(host, PIDS, "--worker_max", "3", "--max_worker_rss_bytes", "500000000")
     assert server.post("x").json in server.scorers()
-    ticks: list[float] = [server.cpu_s()]
-    with server.connect() as idle:  # what a second of waiting costs
-        assert not idle.send(b"POST /score HTTP/1.1\r\n").has_answer(1.5)
-    ticks.append(server.cpu_s())
-    assert ticks[1] - ticks[0] <= 0.02
+    with server.connect() as waiting:
+        server.wait_read(waiting.send(b"POST /score HTTP/1.1\r\n"))
+        server.wait_idle()
+        assert server.is_idle(1.5, looks=2)
+        assert not waiting.has_answer()

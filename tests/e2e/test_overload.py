@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 
 from .conftest import Make
 from .wire import Response, request, until
@@ -22,11 +21,10 @@ def test_one_more_than_may_wait_is_refused_at_once(host: Make) -> None:
     server = host("lab.py", "--queue_max_requests", "3")
     running = server.gate("first")
     waiting = [server.do_later("echo", value=number, id=number) for number in range(3)]
-    assert not waiting[-1].is_answered(0.05)
-    begun = time.monotonic()
+    server.wait_read(*waiting)
     for _ in range(3):
         assert busy(server.do("nothing", id="more"))
-    assert time.monotonic() - begun < 1
+    assert not running.is_answered()
     server.open("first")
     assert running.result().json == "first"
     assert [later.result().json for later in waiting] == [0, 1, 2]
@@ -40,12 +38,16 @@ def test_bytes_are_counted_too(host: Make) -> None:
     running = server.gate("first")
     body = b'{"do": "size", "value": "%s"}' % (b"a" * 300_000)
     waiting = [server.later(request(body=body)) for _ in range(8)]
-    refused = [later for later in waiting if later.is_answered(0.5)]
+    server.wait_read(*waiting)
+    assert server.ask("GET", "/").status == 200, "so it has answered whom it will"
+    refused = [later for later in waiting if later.is_answered()]
     assert 3 <= len(refused) <= 7
     for later in refused:
         assert busy(later.result())
     small = server.do_later("echo", value=1)
-    assert not small.is_answered(0.05), "there is room for a small one"
+    server.wait_read(small)
+    assert server.ask("GET", "/").status == 200
+    assert not small.is_answered(), "there is room for a small one"
     server.open("first")
     assert running.result().json == "first"
     assert small.result().json == 1
@@ -73,7 +75,7 @@ def test_a_refused_client_may_go_on(host: Make) -> None:
     server = host("lab.py", "--queue_max_requests", "1")
     running = server.gate("first")
     waiting = server.do_later("echo", value=1)
-    assert not waiting.is_answered(0.05)
+    server.wait_read(waiting)
     with server.connect() as connection:
         for _ in range(3):
             connection.send(request(body=b'{"do": "nothing"}'))
@@ -87,9 +89,7 @@ def test_a_refused_client_may_go_on(host: Make) -> None:
 
 def test_nothing_is_ready_before_init_is_done(host: Make) -> None:
     server = host("slow_gate.py", wait=False).wait_listening()
-    begun = time.monotonic()
-    response = server.ask("GET", "/")
-    assert busy(response) and time.monotonic() - begun < 1
+    assert busy(server.ask("GET", "/"))
     assert busy(server.ask("GET", "/swagger.json"))
     early = server.later(request(body=b"early"))
     assert not early.is_answered(0.1), "it waits for the worker"
@@ -101,9 +101,8 @@ def test_nothing_is_ready_before_init_is_done(host: Make) -> None:
 def test_it_can_be_stopped_while_init_runs(host: Make) -> None:
     server = host("slow_gate.py", wait=False).wait_listening()
     until("init runs", (server.app / "init.here").exists)
-    begun = time.monotonic()
     assert server.stop() == 0
-    assert time.monotonic() - begun < 5
+    assert "drain-timeout" not in server.stderr
 
 
 def test_a_thousand_clients_share_one_worker(host: Make) -> None:

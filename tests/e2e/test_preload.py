@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import time
 from typing import Any
 
 import pytest
@@ -143,15 +142,17 @@ def test_a_crash_is_named_and_its_worker_forked_again(
 
 
 def test_a_worker_is_back_long_before_the_script_could_be_loaded(host: Make) -> None:
+    """It would never be: init() comes back but once."""
     server = start(host, """
 import os, time
-def init(): time.sleep(1.5)
+def init():
+    while os.path.exists("loaded"):
+        time.sleep(1)
+    open("loaded", "w").close()
 def run(data): os._exit(1) if data == "exit" else None
 """)
-    server.post("exit")
-    begun = time.monotonic()
+    assert server.post("exit").status == 502
     assert server.post("x").status == 200
-    assert time.monotonic() - begun < 1
 
 
 def test_what_the_script_started_goes_with_its_worker(host: Make) -> None:
@@ -232,9 +233,8 @@ def test_ending_does_not_wait_for_init(host: Make) -> None:
     server = start(host, "import time\ndef init(): time.sleep(60)\ndef run(data): pass\n",
                    wait=False)
     server.wait_said("Invoking user's init", "stdout")
-    begun = time.monotonic()
     assert server.stop() == 0
-    assert time.monotonic() - begun < 3
+    assert "drain-timeout" not in server.stderr
 
 
 # The end of the process that they are forked from

@@ -425,9 +425,7 @@ def test_a_slow_reader_slows_the_generator_and_no_more(host: Make) -> None:
     with server.connect() as connection:
         connection.send(request(body=b"endless"))
         connection.head()
-        begun = time.monotonic()
         until("it stands still", lambda: stands_still(server))
-        assert time.monotonic() - begun < 15
         after = [server.memory_kb(pid) for pid in both]
     assert after[0] - before[0] < 6000 and after[1] - before[1] < 6000
 

@@ -19,9 +19,8 @@ ENDING = [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT]
 def test_it_ends_with_code_0(host: Make, number: int) -> None:
     server = host("lab.py", "--worker_count", "2").wait_ready(2)
     workers = server.workers()
-    begun = time.monotonic()
     assert server.stop(number) == 0
-    assert time.monotonic() - begun < 3
+    assert "drain-timeout" not in server.stderr
     assert all(state(pid) == "" for pid in workers)
     name = signal.Signals(number).name[3:].lower()
     said = server.texts("gunicorn.error", "stderr")
@@ -38,7 +37,7 @@ def test_what_is_in_hand_is_finished_first(host: Make, number: int) -> None:
     queued = [server.do_later("echo", value=at) for at in range(5)]
     idle = server.connect()
     idle.send(request("GET", "/")).response("GET")
-    assert not queued[-1].is_answered(0.05)
+    server.wait_read(*queued)
     server.notify(number)
     assert idle.is_closed(), "who waits for nothing is let go"
     until("no more clients", lambda: not can_connect(server))
@@ -57,9 +56,8 @@ def test_who_is_connected_and_idle_delays_nothing(host: Make, later_s: float) ->
     for connection in kept:
         connection.send(request("GET", "/")).response("GET")
     assert not kept[0].has_answer(later_s)
-    begun = time.monotonic()
-    assert server.stop() == 0
-    assert time.monotonic() - begun < 2.5
+    assert server.stop() == 0, "long before their time is over"
+    assert "drain-timeout" not in server.stderr
     assert all(connection.is_closed() for connection in kept)
 
 
@@ -91,7 +89,8 @@ def test_draining_has_an_end(host: Make) -> None:
     server.wait_at("drain")
     begun = time.monotonic()
     assert server.stop() == 0
-    assert 0.25 < time.monotonic() - begun < 5
+    assert time.monotonic() - begun > 0.25
+    assert "drain-timeout" in server.stderr
     try:
         assert hanging.result().status in (502, 503)
     except Closed:
@@ -111,7 +110,7 @@ def test_a_second_signal_does_not_wait(host: Make, second: int) -> None:
     assert server.is_alive(), "within a second it is the same signal by another way"
     server.notify(second)
     assert server.wait() == 0
-    assert time.monotonic() - begun < 4
+    assert "drain-timeout" not in server.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -122,7 +121,7 @@ def test_who_tells_all_processes_stops_them_as_who_tells_the_first(
     server = host("lab.py", "--worker_count", "2").wait_ready(2)
     running = [server.gate("all"), server.gate("more")]
     waiting = server.do_later("echo", value=1)
-    assert not waiting.is_answered(0.05)
+    server.wait_read(waiting)
     for pid in tree(server.process.pid):
         if number == signal.SIGTERM or pid not in server.workers():
             os.kill(pid, number)

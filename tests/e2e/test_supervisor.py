@@ -359,7 +359,7 @@ def test_hup_gives_kind_thread_a_new_host(host: Make) -> None:
     with server.connect() as kept:
         assert kept.send(request(body=b"a")).response().json == [1, old]
         waiting = server.later(request(body=b"wait"))
-        until("it runs", lambda: not waiting.is_answered(0.1))
+        server.wait_read(waiting)
         reload_once(server, scripts(2))
         server.wait_said("takes over from")
         number, new = server.post("b").json

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -64,7 +65,7 @@ def test_what_waits_behind_a_crash_is_scored_by_the_next_worker(lab: Host) -> No
     running = lab.gate("before")
     crashing = lab.do_later("segv", id="crash")
     waiting = [lab.do_later("echo", value=number, id=number) for number in range(10)]
-    assert not waiting[-1].is_answered(0.05)
+    lab.wait_read(crashing, *waiting)
     lab.open("before")
     assert running.result().json == "before"
     assert crashing.result().status == 502
@@ -84,15 +85,12 @@ def test_a_worker_killed_from_outside_is_replaced(lab: Host) -> None:
 @crashes_alone
 def test_workers_that_die_again_and_again_are_started_more_slowly(host: Make) -> None:
     server = host("dies_young.py", wait=False)
-    server.wait_said("worker-backoff", times=2)
-    until("no worker can be had", lambda: server.ask("GET", "/").status == 503)
-    begun = time.monotonic()
-    booted = server.stderr.count("Booting worker")
-    assert booted < 12
+    server.wait_said("the next one starts in 1.6 s")
+    assert server.ask("GET", "/").status == 503
     response = server.post("x")
     assert response.status == 503 and int(response.get("retry-after") or 0) > 0
     assert response.message
-    assert time.monotonic() - begun < 1
+    assert server.stderr.count("Booting worker") < 12
     assert server.stop() == 0
 
 
@@ -109,21 +107,30 @@ def test_a_crash_of_one_worker_does_not_touch_the_other(host: Make) -> None:
 # Time
 
 
+#: How long run() may take: what is quick is quicker, also on a machine that stalls.
+LIMIT_MS = 800
+TIMED_OUT = f"Scoring timeout after {LIMIT_MS} ms"
+
+
 def timed_out(server: Host, what: str, **more: object) -> None:
-    """Order what takes too long; the answer comes at the limit of 300 ms."""
+    """Order what takes too long by far; the answer comes at the limit, before it could be over."""
     begun = time.monotonic()
     response = server.do(what, **more)
     took = time.monotonic() - begun
-    assert (response.status, response.message) == (500, "Scoring timeout after 300 ms")
+    assert (response.status, response.message) == (500, TIMED_OUT)
     assert response.get("x-ms-run-function-failed") == "True"
     assert response.get("x-ms-run-fn-exec-ms") is None
-    assert 0.29 < took < 1.2
+    assert LIMIT_MS / 1000 <= took < LONG_S
+
+
+#: What nobody waits for: a limit that does not hold is seen by it.
+LONG_S = 40
 
 
 @pytest.fixture
 def hasty(host: Make) -> Host:
-    """A host whose script may take 300 ms."""
-    return host("lab.py", env={"SCORING_TIMEOUT_MS": "300"})
+    """A host whose script may not take long."""
+    return host("lab.py", env={"SCORING_TIMEOUT_MS": str(LIMIT_MS)})
 
 
 @pytest.mark.parametrize("what", [
@@ -132,10 +139,10 @@ def hasty(host: Make) -> Host:
     "busy"])
 def test_python_that_takes_too_long_is_interrupted(hasty: Host, what: str) -> None:
     worker, scorers = hasty.do("pid").json, hasty.scorers()
-    timed_out(hasty, what, seconds=20)
+    timed_out(hasty, what, seconds=LONG_S)
     assert hasty.do("pid").json == worker
-    hasty.wait_said(
-        "Script failed to finish execution within the allocated time: 300ms", "stdout")
+    hasty.wait_said("Script failed to finish execution within the allocated time: "
+                    f"{LIMIT_MS}ms", "stdout")
     assert hasty.scorers() == scorers
 
 
@@ -146,10 +153,8 @@ def in_c(server: Host) -> dict[str, object]:
 
 def test_a_hang_in_c_is_answered_and_its_worker_replaced(hasty: Host) -> None:
     timed_out(hasty, "hang", name="c", **in_c(hasty))
-    begun = time.monotonic()
     for number in range(10):
         assert hasty.do("echo", value=number).json == number
-    assert time.monotonic() - begun < 6
 
 
 @has_a_process
@@ -158,34 +163,44 @@ def test_a_worker_that_hangs_in_c_is_killed_and_named(hasty: Host) -> None:
     timed_out(hasty, "hang", name="c")
     assert hasty.do("echo", value=1).json == 1
     assert hasty.wait_workers(1) != [worker]
-    hasty.wait_said(f"WORKER TIMEOUT (pid:{worker})")
+    killed = f"WORKER TIMEOUT (pid:{worker})"
+    hasty.wait_said(killed)
     assert state(worker) in ("", "Z")
+    answered_at = next(line.time for line in hasty.lines() if '"POST /score HTTP' in line.text)
+    killed_at = next(line.time for line in hasty.lines("stderr") if killed in line.text)
+    assert answered_at < killed_at, "the client did not wait for that"
 
 
 def test_a_late_answer_never_reaches_the_next_caller(hasty: Host) -> None:
     """The script swallows its interruption and returns when nobody waits any more."""
     worker = hasty.do("pid").json
     with hasty.connect() as connection:
-        connection.send(request(
-            body=b'{"do": "stubborn", "name": "late", "seconds": 0.7}'))
+        order = {"do": "stubborn", "name": "late", "seconds": LIMIT_MS / 1000 + 0.4}
+        connection.send(request(body=json.dumps(order).encode()))
         assert connection.response().status == 500
         for number in range(5):
-            order = b'{"do": "echo", "value": %d}' % number
-            assert connection.send(request(body=order)).response().json == number
+            body = b'{"do": "echo", "value": %d}' % number
+            assert connection.send(request(body=body)).response().json == number
     assert (hasty.app / "late.caught").exists()
     assert hasty.do("pid").json == worker
 
 
 def test_who_ends_just_at_the_limit_hurts_nobody(hasty: Host) -> None:
-    """Answer and interruption cross; what is too late for one must not hit the next."""
-    ends = set()
-    for number in range(24):
-        slow = hasty.do("sleep", seconds=0.288 + number / 1000)
-        assert slow.status == 200 or slow.message == "Scoring timeout after 300 ms"
-        ends.add(slow.status)
+    """Answer and interruption cross; what is too late for one must not hit the next.
+
+    What is just at the limit is found out: it depends on the machine.
+    """
+    ends: list[int] = []
+    seconds, step = LIMIT_MS / 1000 - 0.004, 0.064
+    while len(ends) < 12 or set(ends) != {200, 500}:
+        slow = hasty.do("sleep", seconds=seconds)
+        assert slow.status == 200 or slow.message == TIMED_OUT
+        if ends and slow.status != ends[-1]:
+            step = max(step / 4, 0.001)
+        ends.append(slow.status)
+        seconds += step if slow.status == 200 else -step
         for _ in range(3):
             assert hasty.do("sleep", seconds=0.002).status == 200
-    assert ends == {200, 500}, "both happened"
 
 
 def test_what_waits_behind_a_hang_is_scored_in_the_end(hasty: Host) -> None:
@@ -199,7 +214,7 @@ def test_what_waits_behind_a_hang_is_scored_in_the_end(hasty: Host) -> None:
 
 def test_waiting_does_not_count_as_scoring(hasty: Host) -> None:
     """The limit is run()'s; a request that had to wait still has all of it."""
-    waiting = [hasty.do_later("sleep", seconds=0.2) for _ in range(4)]
+    waiting = [hasty.do_later("sleep", seconds=LIMIT_MS / 2500) for _ in range(4)]
     assert [later.result().status for later in waiting] == [200] * 4
 
 
@@ -225,17 +240,23 @@ def test_no_limit_at_all(host: Make) -> None:
 
 def test_health_is_answered_while_every_worker_hangs(host: Make) -> None:
     server = host("lab.py", "--worker_count", "2").wait_ready(2)
+    idle_s = health_s(server)
     hanging = [server.do_later("hang", name=f"h{number}", locked=False) for number in range(2)]
     for number in range(2):
         server.wait_at(f"h{number}")
+    assert health_s(server) < max(0.02, 4 * idle_s), "as soon as if nothing hung"
+    assert server.ask("GET", "/swagger.json").status == 200
+    assert not any(later.is_answered() for later in hanging)
+
+
+def health_s(server: Host) -> float:
+    """How long an answer on / takes when nothing else keeps the processor from it."""
     times = []
     for _ in range(100):
         begun = time.monotonic()
         assert server.ask("GET", "/").status == 200
         times.append(time.monotonic() - begun)
-    assert sorted(times)[90] < 0.02, "milliseconds, also on a busy machine"
-    assert server.ask("GET", "/swagger.json").status == 200
-    assert not any(later.is_answered() for later in hanging)
+    return sorted(times)[10]
 
 
 # Clients that leave
@@ -244,13 +265,10 @@ def test_health_is_answered_while_every_worker_hangs(host: Make) -> None:
 @pytest.mark.parametrize("leave", ["close", "reset", "half_close"])
 def test_who_leaves_while_queued_is_not_scored(lab: Host, leave: str) -> None:
     running = lab.gate("busy")
-    sockets = lab.sockets()
     leaving = [lab.do_later("nothing", id=f"left{number}") for number in range(3)]
     staying = lab.do_later("nothing", id="stayed")
-    assert not staying.is_answered(0.1)
-    for later in leaving:
-        getattr(later.connection, leave)()
-    lab.wait_sockets(sockets + 1)
+    lab.wait_read(staying)
+    lab.leave(leave, *leaving)
     lab.open("busy")
     assert running.result().json == "busy"
     assert staying.result().status == 200

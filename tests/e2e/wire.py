@@ -98,6 +98,12 @@ class Connection:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def port(self) -> int:
+        """Our own."""
+        number: int = self.sock.getsockname()[1]
+        return number
+
     def close(self) -> None:
         """Leave in the ordinary way."""
         self.sock.close()

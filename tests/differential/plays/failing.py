@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..model import Play, post
 from .common import each_key
 
-_DEATHS = {"reboots": True, "settle_ms": 100}
+_DEATHS = {"reboots": True}
 
 PLAYS = (
     Play("failures", (
@@ -15,7 +15,7 @@ PLAYS = (
         post("still serving", "hello"),
     ), "failures.py"),
     Play("worker-exits-3", (
-        post("serving", "x"), post("die", "die", settle_ms=1500),
+        post("serving", "x"), post("die", "die", reboots=True),
     ), files={"score.py": "import os\n\n\ndef init():\n    pass\n\n\n"
               "def run(data):\n    if data == 'die':\n        os._exit(3)\n"
               "    return data\n"}, flags=("--entry_script", "score.py")),

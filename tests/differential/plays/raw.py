@@ -189,7 +189,8 @@ PLAYS = (
         post("not an image", multipart(("image", "a.png", b"x")), MULTIPART)),
         "image_upload.py", needs=("PIL",)),
     Play("aml-responses", each_key("aml_responses.py", "KINDS", {
-        "failing stream": {"settle_ms": 50}}), "aml_responses.py"),
+        "failing stream": {"says": ("ValueError: in the stream\n",)}}),
+        "aml_responses.py"),
     Play("flask-responses", (
         *each_key("flask_responses.py", "KINDS"),
         get("get is not data", "/score?kind=request")),

@@ -23,9 +23,12 @@ async def init() -> None:
 
 
 async def forever(name: str) -> None:
-    """Wait until we are made to stop, and clean up like a good script."""
-    (HERE / f"{name}.here").touch()
+    """Wait until we are made to stop, and clean up like a good script.
+
+    From when we say that we are here we may be stopped, not only where we wait.
+    """
     try:
+        (HERE / f"{name}.here").touch()
         await asyncio.Event().wait()
     finally:
         await asyncio.sleep(0.01)

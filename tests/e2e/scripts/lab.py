@@ -67,14 +67,15 @@ def mortal(order: dict[str, Any]) -> int:
 
 def stubborn(order: dict[str, Any]) -> str:
     """Swallow whatever is raised, for a while; then return all the same."""
-    (HERE / f"{order['name']}.here").touch()
     end = time.monotonic() + order["seconds"]
-    while time.monotonic() < end:
+    while True:
         try:
-            time.sleep(0.01)
+            (HERE / f"{order['name']}.here").touch()
+            while time.monotonic() < end:
+                time.sleep(0.01)
+            return "late"
         except BaseException:
             (HERE / f"{order['name']}.caught").touch()
-    return "late"
 
 
 def leave(order: dict[str, Any]) -> str:
@@ -84,8 +85,9 @@ def leave(order: dict[str, Any]) -> str:
     """
     path = HERE / order["name"]
     asks = order["do"] == "leave"
-    path.with_suffix(".here").touch()
+    seen = "nothing"
     try:
+        path.with_suffix(".here").touch()
         while not path.with_suffix(".open").exists() and not (asks and scorehost.cancelled()):
             time.sleep(0.002)
         seen = "cancelled" if scorehost.cancelled() else "opened"
