@@ -107,6 +107,10 @@ void visit_send(struct visit *visit, const struct visit_reply *reply);
 void visit_send_message(struct visit *visit, unsigned status,
                         struct sco_slice message);
 
+/* The same as a reply that has a status already, and perhaps fields. */
+void visit_send_text(struct visit *visit, struct visit_reply *reply,
+                     struct sco_slice message);
+
 /* When the visit reached which stage, to a reply that goes out now. The
  * worker's part is known while the request is still in its hands. */
 struct sco_stages visit_stages(const struct visit *visit,
