@@ -85,7 +85,9 @@ read_fields(struct sco_slice block, struct body_fields *out)
     while (count-- > 0 && sco_fields_read(&in, &name, &value) == SCO_OK) {
         for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
             if (sco_slice_equal_nocase(name, wanted[i].name)) {
-                *wanted[i].into = value;
+                *wanted[i].into = wanted[i].into->data == NULL
+                                      ? value
+                                      : SCO_SLICE("(several)");
             }
         }
     }

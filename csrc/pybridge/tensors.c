@@ -150,17 +150,6 @@ give_v2(struct sco_sink *sink, struct sco_reply_head *head,
         pieces, count);
 }
 
-/* Gives back memory that a usual reply does not need. */
-static void
-clear_text(struct sco_text *text)
-{
-    if (text->room > TEXT_KEPT_BYTES) {
-        sco_text_finish(text);
-    } else {
-        sco_text_clear(text);
-    }
-}
-
 /* {"error": ...} or {"message": ...}. */
 static void
 give_text(struct sco_scorer *scorer, struct sco_sink *sink, bool is_infer,
@@ -372,7 +361,7 @@ sco_tensors_give(struct sco_scorer *scorer, struct sco_sink *sink,
                  uint64_t batch_rows)
 {
     struct sco_tensors *tensors = scorer->tensors;
-    const struct sco_v2_reply *reply = &tensors->reply;
+    struct sco_v2_reply *reply = &tensors->reply;
     struct sco_reply_head head = { .status = 200,
                                    .flags = SCO_REPLY_EXEC_MS,
                                    .run_ns = scorer->time.run_ns,
@@ -395,9 +384,11 @@ sco_tensors_give(struct sco_scorer *scorer, struct sco_sink *sink,
     if (job->is_infer) {
         give_v2(sink, &head, sco_v2_reply_type(reply), reply->json_bytes,
                 reply->pieces, reply->piece_count);
+        sco_text_clear_to(&reply->json, TEXT_KEPT_BYTES);
+        sco_text_clear_to(&reply->strings, TEXT_KEPT_BYTES);
     } else {
         sco_reply_plain(sink, &head, sco_text_slice(&tensors->text));
-        clear_text(&tensors->text);
+        sco_text_clear_to(&tensors->text, TEXT_KEPT_BYTES);
     }
     return 0;
 }

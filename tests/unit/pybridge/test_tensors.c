@@ -266,6 +266,62 @@ test_memory_is_used_again(void **state)
     sco_memory_unref(second);
 }
 
+/* How many bytes a shelf keeps. */
+static size_t
+kept_bytes(const struct sco_memory_shelf *shelf)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < SCO_MEMORY_SHELF; i++) {
+        bytes += shelf->blocks[i] != NULL ? shelf->blocks[i]->room : 0;
+    }
+    return bytes;
+}
+
+static void
+test_large_memory_is_not_kept_for_ever(void **state)
+{
+    const size_t million = 1000 * 1000;
+    struct sco_memory_shelf shelf = { .next = 0 };
+    struct sco_memory *first, *second;
+
+    (void)state;
+    for (size_t i = 1; i <= 20; i++) {
+        sco_memory_unref(sco_memory_take(&shelf, i * 2 * million));
+    }
+    assert_true(kept_bytes(&shelf) <= 41 * million);
+
+    /* Two at a time are of use again and again. */
+    first = sco_memory_take(&shelf, 30 * million);
+    second = sco_memory_take(&shelf, 20 * million);
+    sco_memory_unref(first);
+    sco_memory_unref(second);
+    for (size_t i = 0; i < 200; i++) {
+        struct sco_memory *large = sco_memory_take(&shelf, 30 * million);
+        struct sco_memory *small = sco_memory_take(&shelf, 20 * million);
+
+        assert_true(large == first && small == second);
+        sco_memory_unref(large);
+        sco_memory_unref(small);
+    }
+
+    /* When nobody needs them any more they go. */
+    for (size_t i = 0; i < 100; i++) {
+        sco_memory_unref(sco_memory_take(&shelf, 100));
+    }
+    assert_true(kept_bytes(&shelf) < million);
+
+    /* One that is held stays with who holds it. */
+    first = sco_memory_take(&shelf, 3 * million);
+    memset(first->data, 7, 3 * million);
+    for (size_t i = 0; i < 100; i++) {
+        sco_memory_unref(sco_memory_take(&shelf, 4 * million + i * 5000));
+    }
+    assert_int_equal(first->data[3 * million - 1], 7);
+    sco_memory_unref(first);
+    sco_memory_shelf_finish(&shelf);
+}
+
 int
 main(void)
 {
@@ -276,6 +332,7 @@ main(void)
         cmocka_unit_test(test_a_body_that_is_not_packed_is_not_unpacked),
         cmocka_unit_test(test_a_kept_tensor_holds),
         cmocka_unit_test(test_memory_is_used_again),
+        cmocka_unit_test(test_large_memory_is_not_kept_for_ever),
     };
 
     return cmocka_run_group_tests(tests, start, embedded_stop);
