@@ -358,6 +358,24 @@ def test_two_million_numbers_as_json_and_back(host: Make) -> None:
     assert np.array_equal(found, np.array(data, "float32"))
 
 
+def test_as_many_elements_as_a_body_can_have(host: Make) -> None:
+    """A batch of pictures: what bounds it is the body, not a count of its own."""
+    server = host("echo_tensors.py", env={"TENSORS": json.dumps({"x": ["UINT8", [-1, -1]]})})
+    x = np.random.default_rng(7).integers(0, 256, (30, 1_000_000), "uint8")
+    head = json.dumps({
+        "inputs": [{"name": "x", "datatype": "UINT8", "shape": list(x.shape),
+                    "parameters": {"binary_data_size": x.nbytes}}],
+        "outputs": [{"name": "x", "parameters": {"binary_data": True}}],
+    }).encode()
+    response = infer(server, head + x.tobytes(), (LENGTH, str(len(head))), target=TYPES)
+    assert response.status == 200, response.body[:200]
+    assert response.body[int(response.get(LENGTH) or 0):] == x.tobytes()
+    body = b'{"x": [[' + b"1," * 14_999_999 + b"1]]}"
+    response = server.post(body, ("Content-Type", JSON))
+    assert response.status == 200, response.body[:200]
+    assert response.body.count(b"1") == 15_000_000
+
+
 def test_a_large_answer_in_either_form(host: Make) -> None:
     server = host("echo_tensors.py", env={"TENSORS": json.dumps({"x": ["FP64", [-1]]})})
     x = np.random.default_rng(9).standard_normal(1_000_000)
