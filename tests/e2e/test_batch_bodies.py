@@ -110,7 +110,7 @@ def test_clients_that_leave(server: Host) -> None:
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(leave, range(6)))
     server.wait_quiet()
-    assert server.post("2", JSON).json == {"is": 2, "of": 1}
+    assert server.post("2", JSON).json["is"] == 2
 
 
 def test_other_methods_go_beside(server: Host) -> None:

@@ -77,6 +77,7 @@ def test_two_fields_are_two_codings(rows: Host) -> None:
         (GZIP, gzip.compress(SOUND) + b"\0"), (DEFLATE, b""), (DEFLATE, gzip.compress(SOUND)),
         (DEFLATE, zlib.compress(SOUND)[:-1]), (DEFLATE, zlib.compress(SOUND) + b"\0"),
     ],
+    ids=range(11),  # what gzip makes has the time in it
 )
 def test_what_is_broken_is_refused(rows: Host, field: tuple[str, str], body: bytes) -> None:
     response = infer(rows, body, field)
@@ -92,7 +93,7 @@ def test_what_is_in_it_is_checked_as_ever(rows: Host) -> None:
 
 def bomb(size: int) -> bytes:
     """A body that packs so many blanks."""
-    stream = zlib.compressobj(9, wbits=31)
+    stream = zlib.compressobj(1, wbits=31)
     blank = b" " * 1_000_000
     made = [stream.compress(blank) for _ in range(size // len(blank))]
     return b"".join((*made, stream.flush()))
@@ -103,7 +104,7 @@ def test_a_bomb_is_refused_and_takes_no_memory(host: Make) -> None:
     small = gzip.compress(b" " * LIMIT)
     assert infer(server, small, GZIP).status == 400, "that is allowed, and no request"
     before = sum(map(server.memory_kb, server.scorers()))
-    large = bomb(1_000_000_000)
+    large = bomb(300_000_000)
     assert len(large) < 2_000_000
     for _ in range(3):
         response = infer(server, large, GZIP)

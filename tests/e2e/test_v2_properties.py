@@ -44,7 +44,7 @@ RANKS = (0, 1, 2, 4)
 Servers = Callable[[str], Host]
 
 bounded = settings(
-    max_examples=int(os.environ.get("PROPERTY_EXAMPLES", "40")), deadline=None, database=None,
+    max_examples=int(os.environ.get("PROPERTY_EXAMPLES", "25")), deadline=None, database=None,
     derandomize="CI" in os.environ, suppress_health_check=list(HealthCheck),
 )
 
