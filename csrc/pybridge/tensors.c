@@ -315,8 +315,9 @@ print_outputs(struct sco_text *text, const struct sco_v2_output *outputs,
         print_array(text, &outputs[0].array);
         return;
     }
+    sco_text_add_char(text, '{');
     for (size_t i = 0; i < count; i++) {
-        sco_text_add(text, i == 0 ? SCO_SLICE("{") : SCO_SLICE(", "));
+        sco_text_add(text, i == 0 ? SCO_SLICE("") : SCO_SLICE(", "));
         sco_text_add_json(text, outputs[i].name);
         sco_text_add(text, SCO_SLICE(": "));
         print_array(text, &outputs[i].array);

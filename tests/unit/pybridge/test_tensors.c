@@ -96,6 +96,7 @@ static const struct {
     { "run = lambda x, s: [('a', 'INT32', (2, 2), x), "
       "('b', 'BYTES', (1, 2), s)]", BODY, 200,
       "{\"a\": [[1, 2], [3, 4]], \"b\": [[\"a\", \"bc\"]]}" },
+    { "run = lambda x, s: []", BODY, 200, "{}" },
     { "def run(x, s): raise ValueError('no')", BODY, 500,
       "failed ValueError" },
     { "run = lambda x, s: [('y', 'INT32', (3,), x)]", BODY, 500,
