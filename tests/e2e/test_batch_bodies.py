@@ -133,3 +133,13 @@ def test_several_workers(host: Make, workers: int) -> None:
 
     with ThreadPoolExecutor(6) as pool:
         assert sum(pool.map(ask, range(6))) == 600
+
+
+@pytest.mark.kinds("process", why="other kinds load the script once as they are")
+def test_workers_that_are_forked(host: Make) -> None:
+    server = host("", "--entry_script", "score.py", "--worker_count", "2",
+                  files={"score.py": SCRIPT}, env={"WORKER_PRELOAD": "true"}, wait=False)
+    server.wait_ready()
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(lambda i: server.post(str(i), JSON).json["is"], range(200)))
+    assert found == list(range(200))
