@@ -37,6 +37,18 @@ sco_text_clear(struct sco_text *text)
     }
 }
 
+/* The same, but keeps no more memory than so much: what one that was large
+ * needed, the next will not. */
+static inline void
+sco_text_clear_to(struct sco_text *text, size_t room_most)
+{
+    if (text->room > room_most) {
+        sco_text_finish(text);
+    } else {
+        sco_text_clear(text);
+    }
+}
+
 /* Room for `more` bytes after the end and a terminator, or NULL; the caller
  * then adds to `len` what it wrote, and terminates it if that matters. */
 char *sco_text_room(struct sco_text *text, size_t more);

@@ -280,9 +280,9 @@ static const struct sco_slice no_worker =
 
 /* ---- messages ------------------------------------------------------- */
 
-static void
-send_message(struct visit *visit, struct visit_reply *reply,
-             struct sco_slice message)
+void
+visit_send_text(struct visit *visit, struct visit_reply *reply,
+                struct sco_slice message)
 {
     struct sco_text body = { 0 };
 
@@ -305,7 +305,7 @@ visit_send_message(struct visit *visit, unsigned status,
 {
     struct visit_reply reply = { .status = status };
 
-    send_message(visit, &reply, message);
+    visit_send_text(visit, &reply, message);
 }
 
 void
@@ -318,9 +318,9 @@ visit_send_not_allowed(struct visit *visit, struct sco_slice allowed)
         .field_count = 1,
     };
 
-    send_message(visit, &reply,
-                 SCO_SLICE("The method is not allowed for the requested "
-                           "URL."));
+    visit_send_text(visit, &reply,
+                    SCO_SLICE("The method is not allowed for the requested "
+                              "URL."));
 }
 
 static void
@@ -336,7 +336,7 @@ send_busy(struct visit *visit, struct sco_slice message, unsigned back_in_s)
 
     snprintf(seconds, sizeof(seconds), "%u", back_in_s);
     retry.value = sco_slice_of(seconds);
-    send_message(visit, &reply, message);
+    visit_send_text(visit, &reply, message);
 }
 
 void
@@ -424,7 +424,7 @@ visit_send_late(struct visit *visit, enum visit_late where)
     (void)snprintf(
         text, sizeof(text), "Request timeout after %llu ms (%s): %s.",
         (unsigned long long)visit->wait_ms, wait_name(visit), places[where]);
-    send_message(visit, &reply, sco_slice_of(text));
+    visit_send_text(visit, &reply, sco_slice_of(text));
 }
 
 /* ---- failures ------------------------------------------------------- */
@@ -480,7 +480,7 @@ send_failure(struct visit *visit, const struct sco_answer *answer)
         (void)snprintf(text, sizeof(text), "%s",
                        sco_status_text(answer->failure));
     }
-    send_message(visit, &reply, sco_slice_of(text));
+    visit_send_text(visit, &reply, sco_slice_of(text));
 }
 
 /* ---- answers of workers --------------------------------------------- */

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "deploy/deployment.h"
+#include "v2/coding.h"
 #include "v2/documents.h"
 #include "v2/path.h"
 #include "v2/request.h"
@@ -168,27 +169,50 @@ visit_body_max(const struct visit *visit)
     return visit->route == VISIT_INFER ? SCO_V2_BODY_BYTES : UINT64_MAX;
 }
 
-/* Refuses a body that is packed. */
+/* What the request says of its body's coding: the one field, or none of those
+ * that are known where it comes twice. */
+static struct sco_slice
+coding_of(const struct visit *visit)
+{
+    const struct sco_http_head *head = visit->head;
+    struct sco_slice found = { NULL, 0 };
+    size_t count = 0;
+
+    for (size_t i = 0; i < head->field_count; i++) {
+        if (sco_slice_equal_nocase(head->fields[i].name,
+                                   SCO_SLICE("Content-Encoding"))) {
+            found = head->fields[i].value;
+            count++;
+        }
+    }
+    return count > 1 ? SCO_SLICE("(several)") : found;
+}
+
+/* Refuses a body that is packed as nobody here can unpack it. One that can be
+ * is the worker's to unpack. */
 static bool
-is_packed(struct visit *visit)
+is_packed_oddly(struct visit *visit)
 {
     enum { SHOWN_MAX = 40 };
-    struct sco_slice coding;
+    struct sco_slice value = coding_of(visit);
+    struct sco_field known = { SCO_SLICE("Accept-Encoding"),
+                               sco_v2_codings() };
+    struct visit_reply reply = { .status = 415,
+                                 .fields = &known,
+                                 .field_count = 1 };
     struct sco_text text = { 0 };
+    enum sco_v2_coding coding;
 
-    if (!sco_field_find(visit->head->fields, visit->head->field_count,
-                        SCO_SLICE("Content-Encoding"), &coding) ||
-        coding.len == 0 ||
-        sco_slice_equal_nocase(coding, SCO_SLICE("identity"))) {
+    if (sco_v2_coding_find(value, &coding)) {
         return false;
     }
     sco_text_addf(&text,
                   "bodies in Content-Encoding '%.*s' are not understood: send "
-                  "them as they are",
-                  coding.len > SHOWN_MAX ? SHOWN_MAX : (int)coding.len,
-                  coding.data);
+                  "them in one of %.*s, or as they are",
+                  value.len > SHOWN_MAX ? SHOWN_MAX : (int)value.len,
+                  value.data, (int)known.value.len, known.value.data);
     visit_refused(visit, SCO_REFUSED_INVALID);
-    visit_send_message(visit, 415, sco_text_slice(&text));
+    visit_send_text(visit, &reply, sco_text_slice(&text));
     sco_text_finish(&text);
     return true;
 }
@@ -260,7 +284,7 @@ go(struct visit *visit, const struct sco_v2_path *path)
         return false;
     }
     visit->route = VISIT_INFER;
-    return !is_packed(visit);
+    return !is_packed_oddly(visit);
 }
 
 bool

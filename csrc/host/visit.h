@@ -104,6 +104,10 @@ void visit_send(struct visit *visit, const struct visit_reply *reply);
 void visit_send_message(struct visit *visit, unsigned status,
                         struct sco_slice message);
 
+/* The same as a reply that has a status already, and perhaps fields. */
+void visit_send_text(struct visit *visit, struct visit_reply *reply,
+                     struct sco_slice message);
+
 /* Counts a request that is refused. */
 static inline void
 visit_refused(struct visit *visit, enum sco_refused why)

@@ -53,7 +53,7 @@ gather(struct batching *all, struct sco_error *err)
     enum sco_status status;
 
     for (size_t i = 0; i < all->share_count; i++) {
-        bytes += all->shares[i].call->call.body.len;
+        bytes += all->shares[i].call->job.call.body.len;
     }
     status = sco_tensors_gather(all->scorer->tensors, all->parts,
                                 all->share_count, bytes, err);

@@ -11,7 +11,7 @@
 
 /* The fields of a request that say what its body is. */
 struct body_fields {
-    struct sco_slice type, json_length, datatype, shape;
+    struct sco_slice type, json_length, datatype, shape, coding;
 };
 
 enum sco_status
@@ -53,6 +53,8 @@ sco_job_clear(struct sco_job *job)
         sco_memory_unref(job->decoded[i]);
         job->decoded[i] = NULL;
     }
+    sco_memory_unref(job->unpacked);
+    job->unpacked = NULL;
     sco_v2_request_begin(&job->request);
 }
 
@@ -69,6 +71,7 @@ read_fields(struct sco_slice block, struct body_fields *out)
         { SCO_SLICE("inference-header-content-length"), &out->json_length },
         { SCO_SLICE("tensor-datatype"), &out->datatype },
         { SCO_SLICE("tensor-shape"), &out->shape },
+        { SCO_SLICE("content-encoding"), &out->coding },
     };
     struct sco_reader in = sco_reader_of(block);
     struct sco_slice name, value;
@@ -82,7 +85,9 @@ read_fields(struct sco_slice block, struct body_fields *out)
     while (count-- > 0 && sco_fields_read(&in, &name, &value) == SCO_OK) {
         for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
             if (sco_slice_equal_nocase(name, wanted[i].name)) {
-                *wanted[i].into = value;
+                *wanted[i].into = wanted[i].into->data == NULL
+                                      ? value
+                                      : SCO_SLICE("(several)");
             }
         }
     }
@@ -256,6 +261,16 @@ read_array(struct sco_job *job, const struct body_fields *fields, bool is_npy,
                             : status;
 }
 
+/* Whether the body is still packed. In what, the host has looked at, too. */
+static bool
+is_packed(struct sco_job *job, struct sco_slice field)
+{
+    job->coding = SCO_V2_AS_IT_IS;
+    (void)sco_v2_coding_find(field, &job->coding);
+    return job->is_infer && job->unpacked == NULL &&
+           job->coding != SCO_V2_AS_IT_IS;
+}
+
 static enum sco_status
 read_body(struct sco_job *job, struct sco_memory_shelf *shelf,
           struct sco_error *err)
@@ -264,6 +279,9 @@ read_body(struct sco_job *job, struct sco_memory_shelf *shelf,
     bool is_raw, is_npy;
 
     read_fields(job->call.head, &fields);
+    if (is_packed(job, fields.coding)) {
+        return sco_fail(err, SCO_UNSUPPORTED, "the body is packed");
+    }
     is_npy = is_type(fields.type, SCO_SLICE("application/x-npy"));
     is_raw = is_type(fields.type, SCO_SLICE("application/octet-stream")) &&
              fields.json_length.len == 0;
@@ -323,22 +341,38 @@ decode_numbers(struct sco_job *job, struct sco_memory_shelf *shelf, size_t i,
     return SCO_OK;
 }
 
-enum sco_status
-sco_job_read(struct sco_job *job, struct sco_memory_shelf *shelf,
-             const struct sco_call *call, struct sco_error *err)
+static enum sco_status
+read_call(struct sco_job *job, struct sco_memory_shelf *shelf,
+          struct sco_error *err)
 {
     const struct sco_v2_signature *signature = job->request.signature;
-    enum sco_status status;
+    enum sco_status status = read_body(job, shelf, err);
 
-    job->call = *call;
-    job->is_infer = call->way == SCO_CALL_INFER;
-    status = read_body(job, shelf, err);
     for (size_t i = 0; i < signature->input_count && status == SCO_OK; i++) {
         if (signature->inputs[i].dtype == SCO_BYTES) {
             status = decode_strings(job, shelf, i, err);
         }
     }
     return status;
+}
+
+enum sco_status
+sco_job_read(struct sco_job *job, struct sco_memory_shelf *shelf,
+             const struct sco_call *call, struct sco_error *err)
+{
+    job->call = *call;
+    job->is_infer = call->way == SCO_CALL_INFER;
+    return read_call(job, shelf, err);
+}
+
+enum sco_status
+sco_job_read_unpacked(struct sco_job *job, struct sco_memory_shelf *shelf,
+                      struct sco_memory *body, size_t len,
+                      struct sco_error *err)
+{
+    job->unpacked = body;
+    job->call.body = (struct sco_slice){ body->data, len };
+    return read_call(job, shelf, err);
 }
 
 enum sco_status

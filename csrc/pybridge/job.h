@@ -3,7 +3,8 @@
  * A request's body is read in one of three forms: as an infer request of the
  * v2 protocol, as a JSON object of run()'s arguments, or as one tensor (.npy,
  * raw bytes). Whatever it was, its inputs are then described in `request`,
- * and their rows can be decoded to where they are wanted.
+ * and their rows can be decoded to where they are wanted. The body of an infer
+ * request may be packed; the caller then unpacks it and has it read again.
  *
  * Nothing here knows Python. Thread: that of the job's owner, with or without
  * a GIL.
@@ -14,6 +15,7 @@
 #include "base/status.h"
 #include "link/call.h"
 #include "pybridge/memory.h"
+#include "v2/coding.h"
 #include "v2/request.h"
 
 #include <stdbool.h>
@@ -25,7 +27,9 @@ struct sco_job {
      * Those of BYTES are: first a size_t for each, where it ends, then the
      * bytes. */
     struct sco_memory **decoded;
-    bool is_infer; /* of the v2 protocol: so are its replies */
+    bool is_infer;               /* of the v2 protocol: so are its replies */
+    enum sco_v2_coding coding;   /* of the body as it came */
+    struct sco_memory *unpacked; /* the body, if that was packed */
 };
 
 /* Makes a job for requests to a model, whose signature must outlive it.
@@ -41,13 +45,23 @@ void sco_job_finish(struct sco_job *job);
 
 /* Reads a call, whose body must hold until the job is cleared.
  *
- * Errors: SCO_INVALID, SCO_TOO_LARGE, SCO_NOMEM; the job is to be cleared
- *         then, too. */
+ * Errors: SCO_INVALID, SCO_TOO_LARGE, SCO_NOMEM; SCO_UNSUPPORTED when the body
+ *         is packed, as `coding` says. The job is to be cleared then, too. */
 SCO_NODISCARD
 enum sco_status sco_job_read(struct sco_job *job,
                              struct sco_memory_shelf *shelf,
                              const struct sco_call *call,
                              struct sco_error *err);
+
+/* Reads on, after SCO_UNSUPPORTED, what the body was before it was packed.
+ *
+ * Ownership: takes the reference to `body`, of which `len` bytes count.
+ * Errors:    as sco_job_read(). */
+SCO_NODISCARD
+enum sco_status sco_job_read_unpacked(struct sco_job *job,
+                                      struct sco_memory_shelf *shelf,
+                                      struct sco_memory *body, size_t len,
+                                      struct sco_error *err);
 
 /* Decodes `rows` rows of an input of numbers, from row `from` on, to `out`.
  * An input without rows has one.

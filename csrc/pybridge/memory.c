@@ -1,5 +1,6 @@
 #include "pybridge/memory.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,9 @@ enum { SMALLEST = 4096 };
 
 /* A block that is so many times too large is left for what needs it. */
 enum { WASTE = 16 };
+
+/* A block larger than this is let go after so many takings of others. */
+enum { LARGE = 1024 * 1024, UNUSED_MOST = 64 };
 
 static struct sco_memory *
 memory_create(size_t bytes)
@@ -31,32 +35,78 @@ memory_create(size_t bytes)
     return memory;
 }
 
+static bool
+is_free(struct sco_memory *memory)
+{
+    return memory != NULL && atomic_load(&memory->refs) == 1;
+}
+
+/* Lets go of large blocks that nobody holds and that were not taken in the
+ * last so many times. */
+static void
+tidy(struct sco_memory_shelf *shelf, unsigned takes)
+{
+    for (size_t i = 0; i < SCO_MEMORY_SHELF; i++) {
+        struct sco_memory *memory = shelf->blocks[i];
+
+        if (is_free(memory) && memory->room > LARGE &&
+            shelf->takes - memory->taken > takes) {
+            sco_memory_unref(memory);
+            shelf->blocks[i] = NULL;
+        }
+    }
+}
+
+/* A block on the shelf that fits and is free, or NULL. */
+static struct sco_memory *
+find(struct sco_memory_shelf *shelf, size_t bytes)
+{
+    for (size_t i = 0; i < SCO_MEMORY_SHELF; i++) {
+        struct sco_memory *memory = shelf->blocks[i];
+
+        if (is_free(memory) && memory->room >= bytes &&
+            (memory->room == SMALLEST || memory->room / WASTE <= bytes)) {
+            return memory;
+        }
+    }
+    return NULL;
+}
+
+/* Where a new block goes: the first free place, or that of another block. */
+static struct sco_memory **
+find_place(struct sco_memory_shelf *shelf)
+{
+    struct sco_memory **place;
+
+    for (size_t i = 0; i < SCO_MEMORY_SHELF; i++) {
+        if (shelf->blocks[i] == NULL) {
+            return &shelf->blocks[i];
+        }
+    }
+    place = &shelf->blocks[shelf->next++ % SCO_MEMORY_SHELF];
+    sco_memory_unref(*place);
+    *place = NULL;
+    return place;
+}
+
 struct sco_memory *
 sco_memory_take(struct sco_memory_shelf *shelf, size_t bytes)
 {
-    struct sco_memory **place = NULL;
-    struct sco_memory *memory;
+    struct sco_memory *memory = find(shelf, bytes);
 
-    for (size_t i = 0; i < SCO_MEMORY_SHELF; i++) {
-        memory = shelf->blocks[i];
-        if (memory == NULL) {
-            place = place == NULL ? &shelf->blocks[i] : place;
-        } else if (atomic_load(&memory->refs) == 1 && memory->room >= bytes &&
-                   (memory->room == SMALLEST ||
-                    memory->room / WASTE <= bytes)) {
-            return sco_memory_ref(memory);
-        }
-    }
-    memory = memory_create(bytes);
+    shelf->takes++;
     if (memory == NULL) {
-        return NULL;
+        /* What is large and did not fit will not fit the next ones either. */
+        tidy(shelf, bytes > LARGE ? 0 : UNUSED_MOST);
+        memory = memory_create(bytes);
+        if (memory == NULL) {
+            return NULL;
+        }
+        *find_place(shelf) = memory;
     }
-    if (place == NULL) {
-        place = &shelf->blocks[shelf->next++ % SCO_MEMORY_SHELF];
-        sco_memory_unref(*place);
-    }
-    *place = sco_memory_ref(memory);
-    return memory;
+    memory->taken = shelf->takes;
+    tidy(shelf, UNUSED_MOST);
+    return sco_memory_ref(memory);
 }
 
 struct sco_memory *

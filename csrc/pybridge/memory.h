@@ -2,7 +2,9 @@
  *
  * A block is counted. Whoever decodes keeps a shelf of a few, each of which
  * it holds itself; one that nobody else holds any more is given out again. A
- * script that keeps an array keeps its block, and the shelf forgets it.
+ * script that keeps an array keeps its block, and the shelf forgets it. Large
+ * ones are kept only as long as they are of use: until a request comes that
+ * needs a larger one, or many that need none.
  *
  * Thread: a shelf is its owner's; sco_memory_ref() and sco_memory_unref() may
  * be called by any.
@@ -22,12 +24,14 @@ struct sco_memory {
     char *data;
     size_t room;
     atomic_size_t refs;
+    unsigned taken; /* when last, by the shelf's count */
 };
 
 /* Zeroed it is empty. */
 struct sco_memory_shelf {
     struct sco_memory *blocks[SCO_MEMORY_SHELF];
-    size_t next; /* whose place a new one takes */
+    size_t next;    /* whose place a new one takes */
+    unsigned takes; /* how often something was taken */
 };
 
 /* Takes a block of at least `bytes` bytes, with anything in them.

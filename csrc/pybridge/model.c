@@ -142,9 +142,10 @@ read_tensors(PyObject *object, PyTypeObject *call_type,
     model->array = PyObject_GetAttrString(object, "array");
     model->call = PyObject_GetAttrString(object, "call");
     model->outputs = PyObject_GetAttrString(object, "outputs");
+    model->unpack = PyObject_GetAttrString(object, "unpack");
     return model->tensor_type == NULL || model->names == NULL ||
                    model->array == NULL || model->call == NULL ||
-                   model->outputs == NULL
+                   model->outputs == NULL || model->unpack == NULL
                ? -1
                : 0;
 }
@@ -227,6 +228,7 @@ sco_tensor_model_destroy(struct sco_tensor_model *model)
     Py_XDECREF(model->array);
     Py_XDECREF(model->call);
     Py_XDECREF(model->outputs);
+    Py_XDECREF(model->unpack);
     Py_XDECREF(model->bodies);
     PyMem_Free(model);
 }

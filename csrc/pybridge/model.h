@@ -25,6 +25,7 @@ struct sco_tensor_model {
     PyTypeObject *tensor_type;        /* _core.Tensor */
     PyObject *names;                  /* a tuple of the inputs' names */
     PyObject *array, *call, *outputs; /* methods of Scoring */
+    PyObject *unpack;                 /* ... for bodies that are packed */
     PyObject *bodies; /* ... that calls a run() which takes bodies */
 };
 

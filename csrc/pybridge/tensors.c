@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "link/head.h"
 #include "pybridge/errors.h"
+#include "pybridge/unpack.h"
 #include "tensor/print.h"
 #include "v2/documents.h"
 
@@ -41,9 +42,9 @@ sco_tensors_destroy(struct sco_tensors *tensors)
     }
 }
 
-enum sco_status
-sco_tensors_read(struct sco_tensors *tensors, struct sco_job *job,
-                 const struct sco_call *call, struct sco_error *err)
+static enum sco_status
+read_freely(struct sco_tensors *tensors, struct sco_job *job,
+            const struct sco_call *call, struct sco_error *err)
 {
     enum sco_status status;
 
@@ -53,6 +54,39 @@ sco_tensors_read(struct sco_tensors *tensors, struct sco_job *job,
     Py_BEGIN_ALLOW_THREADS status =
         sco_job_read(job, &tensors->shelf, call, err);
     Py_END_ALLOW_THREADS return status;
+}
+
+static enum sco_status
+read_unpacked_freely(struct sco_tensors *tensors, struct sco_job *job,
+                     struct sco_memory *body, size_t len,
+                     struct sco_error *err)
+{
+    enum sco_status status;
+
+    if (len < SCO_DECODE_WITHOUT_GIL_BYTES) {
+        return sco_job_read_unpacked(job, &tensors->shelf, body, len, err);
+    }
+    Py_BEGIN_ALLOW_THREADS status =
+        sco_job_read_unpacked(job, &tensors->shelf, body, len, err);
+    Py_END_ALLOW_THREADS return status;
+}
+
+enum sco_status
+sco_tensors_read(struct sco_tensors *tensors, struct sco_job *job,
+                 const struct sco_call *call, struct sco_error *err)
+{
+    enum sco_status status = read_freely(tensors, job, call, err);
+    struct sco_memory *body = NULL;
+    size_t len = 0;
+
+    if (status != SCO_UNSUPPORTED) {
+        return status;
+    }
+    status = sco_unpack(tensors->model->unpack, job->coding, call->body,
+                        &tensors->shelf, &body, &len, err);
+    return status == SCO_OK
+               ? read_unpacked_freely(tensors, job, body, len, err)
+               : status;
 }
 
 enum sco_status
@@ -116,17 +150,6 @@ give_v2(struct sco_sink *sink, struct sco_reply_head *head,
         pieces, count);
 }
 
-/* Gives back memory that a usual reply does not need. */
-static void
-clear_text(struct sco_text *text)
-{
-    if (text->room > TEXT_KEPT_BYTES) {
-        sco_text_finish(text);
-    } else {
-        sco_text_clear(text);
-    }
-}
-
 /* {"error": ...} or {"message": ...}. */
 static void
 give_text(struct sco_scorer *scorer, struct sco_sink *sink, bool is_infer,
@@ -159,8 +182,12 @@ sco_tensors_refuse(struct sco_scorer *scorer, struct sco_sink *sink,
 
     if (why->status == SCO_TOO_LARGE) {
         head.status = 413;
+    } else if (why->status == SCO_UNSUPPORTED) {
+        head.status = 415;
     } else if (why->status == SCO_NOMEM) {
         head.status = 503;
+    } else if (why->status == SCO_INTERNAL) {
+        head.status = 500;
     }
     give_text(scorer, sink, is_infer, &head, why->text);
 }
@@ -288,8 +315,9 @@ print_outputs(struct sco_text *text, const struct sco_v2_output *outputs,
         print_array(text, &outputs[0].array);
         return;
     }
+    sco_text_add_char(text, '{');
     for (size_t i = 0; i < count; i++) {
-        sco_text_add(text, i == 0 ? SCO_SLICE("{") : SCO_SLICE(", "));
+        sco_text_add(text, i == 0 ? SCO_SLICE("") : SCO_SLICE(", "));
         sco_text_add_json(text, outputs[i].name);
         sco_text_add(text, SCO_SLICE(": "));
         print_array(text, &outputs[i].array);
@@ -334,7 +362,7 @@ sco_tensors_give(struct sco_scorer *scorer, struct sco_sink *sink,
                  uint64_t batch_rows)
 {
     struct sco_tensors *tensors = scorer->tensors;
-    const struct sco_v2_reply *reply = &tensors->reply;
+    struct sco_v2_reply *reply = &tensors->reply;
     struct sco_reply_head head = { .status = 200,
                                    .flags = SCO_REPLY_EXEC_MS,
                                    .run_ns = scorer->time.run_ns,
@@ -357,9 +385,11 @@ sco_tensors_give(struct sco_scorer *scorer, struct sco_sink *sink,
     if (job->is_infer) {
         give_v2(sink, &head, sco_v2_reply_type(reply), reply->json_bytes,
                 reply->pieces, reply->piece_count);
+        sco_text_clear_to(&reply->json, TEXT_KEPT_BYTES);
+        sco_text_clear_to(&reply->strings, TEXT_KEPT_BYTES);
     } else {
         sco_reply_plain(sink, &head, sco_text_slice(&tensors->text));
-        clear_text(&tensors->text);
+        sco_text_clear_to(&tensors->text, TEXT_KEPT_BYTES);
     }
     return 0;
 }
@@ -425,8 +455,8 @@ sco_tensors_score(struct sco_scorer *scorer, const struct sco_call *call)
     err.status = sco_tensors_read(tensors, &tensors->job, call, &err);
     if (err.status == SCO_OK) {
         part.rows = tensors->job.request.rows;
-        err.status =
-            sco_tensors_gather(tensors, &part, 1, call->body.len, &err);
+        err.status = sco_tensors_gather(tensors, &part, 1,
+                                        tensors->job.call.body.len, &err);
     }
     if (err.status == SCO_OK && part.status != SCO_OK) {
         err = part.err;

@@ -40,7 +40,8 @@ void sco_tensors_destroy(struct sco_tensors *tensors);
  * Scoring.invoke(). */
 int sco_tensors_score(struct sco_scorer *scorer, const struct sco_call *call);
 
-/* Reads a job, while other threads may run if it is large. */
+/* Reads a job, while other threads may run if it is large. A packed body is
+ * unpacked on the way. */
 SCO_NODISCARD
 enum sco_status sco_tensors_read(struct sco_tensors *tensors,
                                  struct sco_job *job,

@@ -435,6 +435,21 @@ sco_numbers_shape(const struct sco_numbers *numbers, struct sco_shape *out)
            numbers->rank * sizeof(out->dims[0]));
 }
 
+/* Whether lists that were found are those of a shape, as far as they can be
+ * written: behind a length of 0 there is nothing to tell the others by. */
+static bool
+is_shape_of(const struct sco_shape *found, const struct sco_shape *shape)
+{
+    struct sco_shape begin = *shape;
+
+    if (sco_shape_equal(found, shape)) {
+        return true;
+    }
+    begin.rank = found->rank;
+    return found->rank > 0 && found->rank < shape->rank &&
+           found->dims[found->rank - 1] == 0 && sco_shape_equal(found, &begin);
+}
+
 enum sco_status
 sco_numbers_fit(const struct sco_numbers *numbers,
                 const struct sco_shape *shape, struct sco_error *err)
@@ -449,7 +464,7 @@ sco_numbers_fit(const struct sco_numbers *numbers,
         return status;
     }
     sco_numbers_shape(numbers, &found);
-    if (sco_shape_equal(&found, shape) ||
+    if (is_shape_of(&found, shape) ||
         (numbers->count == count && found.rank <= 1)) {
         return SCO_OK;
     }

@@ -129,7 +129,7 @@ take_plain(const char *at, struct plain *out)
     at += out->negative;
     whole = at;
     at = take_whole(at, &out->digits);
-    count = out->digits == 0 ? 0 : at - whole;
+    count = *whole == '0' ? 0 : at - whole; /* 20 may be a 0, too */
     if (at == whole || count > SCO_DECIMAL_DIGITS) {
         return NULL;
     }

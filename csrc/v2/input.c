@@ -60,10 +60,10 @@ static enum sco_status
 check_data(const struct sco_v2_input *input, struct sco_error *err)
 {
     size_t each = sco_dtype_info(input->declared->dtype)->bytes;
-    size_t least = input->count * (each > 0 ? 2 : 3); /* "1," and "\"\"," */
+    size_t least = input->count * 2; /* "1," and, where it is alone, "\"\"" */
 
     if (!input->is_binary) {
-        if (input->count > 0 && input->data.len <= least) {
+        if (input->data.len < least) {
             return fail(input, err, SCO_INVALID,
                         "its shape takes %zu elements, and its data are "
                         "fewer",
@@ -167,6 +167,19 @@ decode_binary_strings(const struct sco_v2_input *input,
     return SCO_OK;
 }
 
+/* Adds what JSON has as a string. */
+static void
+add_element(struct sco_json *json, struct sco_slice string,
+            struct sco_v2_strings *out)
+{
+    if (!sco_is_utf8(string)) {
+        sco_json_refuse(json, SCO_INVALID, json->at,
+                        "a lone surrogate has no form in UTF-8");
+    } else if (!add_string(out, string)) {
+        sco_json_refuse(json, SCO_TOO_LARGE, json->at, "no room for its data");
+    }
+}
+
 /* The elements of one array: `levels` of arrays lie in it. */
 static void
 decode_level(const struct sco_v2_input *input, struct sco_json *json,
@@ -192,12 +205,8 @@ decode_level(const struct sco_v2_input *input, struct sco_json *json,
         if (!sco_json_is_ok(json)) {
             return;
         }
-        if (!sco_is_utf8(string)) {
-            sco_json_refuse(json, SCO_INVALID, json->at,
-                            "a lone surrogate has no form in UTF-8");
-        } else if (found <= wanted && !add_string(out, string)) {
-            sco_json_refuse(json, SCO_TOO_LARGE, json->at,
-                            "no room for its data");
+        if (found <= wanted) {
+            add_element(json, string, out);
         }
     }
     if (found != wanted) {
@@ -220,6 +229,17 @@ is_flat(struct sco_slice array)
     return at >= array.len || array.data[at] != '[';
 }
 
+/* A single value, which stands in no array. */
+static void
+decode_alone(struct sco_json *json, struct sco_v2_strings *out)
+{
+    struct sco_slice string = sco_json_string(json);
+
+    if (sco_json_is_ok(json)) {
+        add_element(json, string, out);
+    }
+}
+
 static enum sco_status
 decode_json_strings(const struct sco_v2_input *input,
                     struct sco_v2_strings *out, struct sco_error *err)
@@ -227,8 +247,12 @@ decode_json_strings(const struct sco_v2_input *input,
     struct sco_json json;
 
     sco_json_begin(&json, input->data, SCO_RANK_MAX);
-    decode_level(input, &json, 0,
-                 input->shape.rank == 0 || is_flat(input->data), out);
+    if (input->shape.rank == 0 && sco_json_peek(&json) == SCO_JSON_STRING) {
+        decode_alone(&json, out);
+    } else {
+        decode_level(input, &json, 0,
+                     input->shape.rank == 0 || is_flat(input->data), out);
+    }
     sco_json_end(&json);
     sco_json_finish(&json);
     if (!sco_json_is_ok(&json)) {

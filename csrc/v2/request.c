@@ -20,6 +20,7 @@
 enum {
     DEPTH_MAX = 64,
     NAMES_BYTES = SCO_V2_TENSORS_MAX * SCO_V2_NAME_MAX,
+    PARAMETERS_KEPT_BYTES = 4096,
 };
 
 /* What an input's object says, before it is believed. */
@@ -645,7 +646,7 @@ forget(struct reading *reading)
 {
     struct sco_v2_request *request = reading->request;
 
-    sco_text_clear(&request->parameters);
+    sco_text_clear_to(&request->parameters, PARAMETERS_KEPT_BYTES);
     request->id = (struct sco_slice){ NULL, 0 };
     request->wants_binary = false;
     request->wish_count = 0;

@@ -26,9 +26,12 @@
 
 struct sco_v2_array;
 
+/* Limits, unless told otherwise. Data are as many bytes as they have elements,
+ * or more, so that a body bounds them too: a million elements take a million
+ * bytes at the least. */
 enum {
-    SCO_V2_BODY_BYTES = 32 * 1024 * 1024, /* limits, unless told otherwise */
-    SCO_V2_ELEMENTS = 4 * 1024 * 1024,
+    SCO_V2_BODY_BYTES = 32 * 1024 * 1024,
+    SCO_V2_ELEMENTS = 64 * 1024 * 1024,
 };
 
 struct sco_v2_limits {

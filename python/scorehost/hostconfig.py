@@ -91,6 +91,8 @@ def set_ports(
     environ.setdefault("WORKER_COUNT", str(default_workers(environ, flags, file)))
     if "scoring_timeout_ms" in flags:
         environ["SCORING_TIMEOUT_MS"] = str(flags["scoring_timeout_ms"])
+    if "max_body_bytes" in flags:
+        environ["MAX_BODY_BYTES"] = str(flags["max_body_bytes"])
 
 
 def set_names(environ: MutableMapping[str, str], flags: Mapping[str, object]) -> None:

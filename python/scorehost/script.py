@@ -372,6 +372,17 @@ class Scoring:
             arguments[_HEADERS] = inputs.headers_dict(call.headers)
         return arguments
 
+    def unpack(
+        self, coding: str, body: memoryview, most: int
+    ) -> bytearray | tuple[int, str]:
+        """What a packed body was, of `most` bytes at most; else a status and why not."""
+        from scorehost import unpack
+
+        try:
+            return unpack.unpack(coding, body, min(most, self._settings.max_body_bytes))
+        except inputs.BadInput as exc:
+            return exc.status, exc.text
+
     def finish(self, result: Any, run_ns: int) -> reply.Reply:
         """Makes the reply for what run() returned to the core."""
         return self._begun(self._finish(result, run_ns, "POST"))

@@ -49,6 +49,7 @@ class Settings:
     hostname: str = "Unknown"
     debug_port: int = 0
     model_name: str = ""  # empty: that of the script's file
+    max_body_bytes: int = 100 * 1024 * 1024
 
     def set(self, name: str, value: object) -> None:
         """Sets one of them by its name."""
@@ -123,6 +124,14 @@ def parse_timeout(value: object) -> int:
     return timeout_ms
 
 
+def parse_bytes(value: object) -> int:
+    """Reads a size of which the host has told already what is wrong with it."""
+    size = parse_int(value)
+    if size < 1:
+        raise ValueError("Input should be greater than or equal to 1")
+    return size
+
+
 def parse_model_name(value: object) -> str:
     """Reads a name that can stand in a path."""
     return model_name(parse_str(value))
@@ -150,6 +159,7 @@ KEYS: tuple[tuple[str, str, Callable[[object], object]], ...] = (
     ("HOSTNAME", "hostname", parse_str),
     ("AZUREML_DEBUG_PORT", "debug_port", parse_int),
     ("SCOREHOST_MODEL_NAME", "model_name", parse_model_name),
+    ("MAX_BODY_BYTES", "max_body_bytes", parse_bytes),
 )
 
 

@@ -247,7 +247,8 @@ def _named(result: Any) -> Iterator[tuple[str, Any]]:
         for name, value in result.items():
             if not isinstance(name, str) or not 1 <= len(name.encode()) <= decorators.NAME_MAX:
                 raise errors.WrongOutput(
-                    f"run() returned a dict with the key {name!r}, which can be no output's name"
+                    f"run() returned a dict with the key {repr(name)[:80]}, which can be no "
+                    "output's name"
                 )
             yield name, value
     elif isinstance(result, tuple) and _holds_arrays(result):

@@ -293,12 +293,6 @@ def test_binary_sizes_that_do_not_add_up(
     error(response)
 
 
-def test_a_body_that_is_packed(rows: Host) -> None:
-    response = infer(rows, b"\x1f\x8b", ("Content-Encoding", "gzip"))
-    assert response.status == 415
-    assert "gzip" in error(response)
-
-
 def test_a_body_that_is_too_large(rows: Host) -> None:
     too_large = 32 * 1024 * 1024 + 1
     response = rows.ask("POST", INFER, None, [("Content-Length", str(too_large)),

@@ -2,7 +2,8 @@
  *
  * The first byte chooses the datatype, the second how long the pieces are;
  * the rest is the text. However it is cut, the elements, the shape and the
- * refusal are the same, and what was read and printed is read again.
+ * refusal are the same, and what was read and printed is read again. A double
+ * alone is what the C library makes of its text.
  */
 #include "tensor/numbers.h"
 #include "tensor/print.h"
@@ -84,6 +85,39 @@ check_printed(const struct result *result, enum sco_dtype dtype)
     sco_text_finish(&text);
 }
 
+/* Whether a text is a number in JSON's form and in the C library's: no word,
+ * and nothing around it. */
+static bool
+is_bare(struct sco_slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] == '\0' ||
+            strchr("0123456789.eE+-", text.data[i]) == NULL) {
+            return false;
+        }
+    }
+    return text.len > 0;
+}
+
+static void
+check_against_strtod(const struct result *result, struct sco_slice text)
+{
+    double ours, theirs;
+    char *copy;
+
+    if (result->shape.rank > 0 || !is_bare(text)) {
+        return;
+    }
+    copy = malloc(text.len + 1);
+    SCO_CHECK(copy != NULL, "memory");
+    memcpy(copy, text.data, text.len);
+    copy[text.len] = '\0';
+    theirs = strtod(copy, NULL);
+    memcpy(&ours, result->out.data, sizeof(ours));
+    SCO_CHECK(memcmp(&ours, &theirs, sizeof(ours)) == 0, "another double");
+    free(copy);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -101,6 +135,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_same(&whole, &cut);
     if (whole.status == SCO_OK) {
         check_printed(&whole, dtype);
+    }
+    if (whole.status == SCO_OK && dtype == SCO_FP64 &&
+        whole.used == text.len) {
+        check_against_strtod(&whole, text);
     }
     free(whole.out.data);
     free(cut.out.data);

@@ -197,6 +197,14 @@ def test_the_name_of_the_model() -> None:
     assert settings.unknown_keys(file) == []
 
 
+def test_the_worker_knows_how_large_a_body_may_be() -> None:
+    assert settings.load({}, {})[0].max_body_bytes == 100 * 1024 * 1024
+    assert settings.load({"MAX_BODY_BYTES": "1000"}, {})[0].max_body_bytes == 1000
+    assert settings.load({}, {"MAX_BODY_BYTES": 1000})[0].max_body_bytes == 1000
+    assert settings.load({"MAX_BODY_BYTES": "0"}, {})[1]
+    assert environment({"max_body_bytes": 7}, {"MAX_BODY_BYTES": "9"})["MAX_BODY_BYTES"] == "7"
+
+
 def test_only_unknown_keys_are_unknown() -> None:
     file: dict[str, object] = {
         "service_name": "wrong case",

@@ -148,6 +148,12 @@ def make_texts(kind: str, rng: np.random.Generator) -> list[str]:
             f"E{draw.randint(-400, 400)}"
             for _ in range(COUNT)
         ]
+    if kind == "about 64 bits":
+        edges = [2**64 * k for k in range(1, 60)] + [2**n for n in range(50, 140)]
+        edges += [10**n for n in range(14, 26)]
+        wholes = [str(edge + d) for edge in edges for d in range(-2, 3)]
+        return [sign + text + end for text in wholes for sign in ("", "-")
+                for end in ("", ".0", ".5", "e0", "e-7", "E+7", ".000000000000000001")]
     assert kind == "by hand"
     return (
         "0.0 -0.0 0 -0 1e400 -1e400 1e-400 0e999999999999999999999 1e0000000000000000000001 "
@@ -160,7 +166,7 @@ def make_texts(kind: str, rng: np.random.Generator) -> list[str]:
 
 
 KINDS = ["bits", "digits", "small", "between floats", "between halves", "between doubles",
-         "random text", "by hand"]
+         "random text", "about 64 bits", "by hand"]
 
 
 @pytest.mark.parametrize("seed", range(ROUNDS))

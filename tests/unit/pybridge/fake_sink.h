@@ -153,9 +153,10 @@ fake_text(const struct sco_text *text)
     return text->data != NULL && text->len > 0 ? text->data : "";
 }
 
-/* A head block for POST `target` with two fields, in static memory. */
+/* A head block for POST `target` with a Host and this field, in static
+ * memory. */
 static inline struct sco_slice
-fake_head(const char *target)
+fake_head_with(const char *target, struct sco_field field)
 {
     static char block[1024];
     const struct sco_call_head head = {
@@ -171,13 +172,21 @@ fake_head(const char *target)
     };
     const struct sco_field fields[] = {
         { SCO_SLICE("Host"), SCO_SLICE("localhost") },
-        { SCO_SLICE("X-Name"), SCO_SLICE("caf\xe9") },
+        field,
     };
     size_t bytes = sco_head_bytes(&head, fields, 2);
 
     assert_true(bytes <= sizeof(block));
     sco_head_write(&head, fields, 2, block);
     return (struct sco_slice){ block, bytes };
+}
+
+/* The same with a field that means nothing. */
+static inline struct sco_slice
+fake_head(const char *target)
+{
+    return fake_head_with(target, (struct sco_field){ SCO_SLICE("X-Name"),
+                                                      SCO_SLICE("caf\xe9") });
 }
 
 #endif

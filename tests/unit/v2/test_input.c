@@ -119,6 +119,12 @@ static const struct {
     { "FP32", "[]", "[7]", NULL },
     { "FP32", "[0]", "[]", NULL },
     { "FP32", "[2,0]", "[[],[]]", NULL },
+    { "FP32", "[0,2]", "[]", NULL },
+    { "FP32", "[2,0,3]", "[[],[]]", NULL },
+    { "FP32", "[1,0,0,0]", "[[]]", NULL },
+    { "FP32", "[1,0,0,0]", "[[[]]]", "" },
+    { "FP32", "[2,0,3]", "[[[]],[[]]]", "" },
+    { "FP32", "[2,0,3]", "[[]]", "" },
     { "BOOL", "[2]", "[true,false]", NULL },
     { "BOOL", "[2]", "[true,2]    ", "" },
     { "UINT8", "[2]", "[0,255]", NULL },
@@ -134,6 +140,7 @@ static const struct {
     { "BYTES", "[2,2]", "[[\"a\",\"b\"], \"c\", \"d\"]", "an array" },
     { "BYTES", "[2,2]", "[\"a\",\"b\",\"c\",\"d\",\"e\"]", "5 elements" },
     { "BYTES", "[2,2]", "[\"a\",\"b\",\"c\",        4]", "a string" },
+    { "BYTES", "[3]", "[1,2,3]", "a string" },
     { "BYTES", "[1]", "[\"\\ud800\"]", "surrogate" },
     { "BYTES", "[1]", "[\"\\u0000\"]", NULL },
     { "BYTES", "[]", "[\"a\"]", NULL },
@@ -186,6 +193,38 @@ test_json_data(void **state)
         }
         one_model_end(&model);
     }
+}
+
+/* On /score a single value stands in no array. */
+static void
+test_a_string_alone(void **state)
+{
+    static const struct {
+        struct sco_slice text;
+        enum sco_status status;
+    } texts[] = {
+        { SCO_SLICE_INIT("\"\""), SCO_OK },
+        { SCO_SLICE_INIT(" \"a\\u00e9\""), SCO_OK },
+        { SCO_SLICE_INIT("\"a\",\"b\""), SCO_INVALID },
+        { SCO_SLICE_INIT("\"\\udfff\""), SCO_INVALID },
+        { SCO_SLICE_INIT("17"), SCO_INVALID },
+    };
+    struct one_model model;
+
+    (void)state;
+    make_model(&model, "BYTES", "[]");
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        struct sco_v2_input input = {
+            .declared = &model.signature.inputs[0],
+            .is_given = true,
+            .data = texts[i].text,
+        };
+        struct sco_error err = { .status = SCO_OK };
+
+        assert_int_equal(sco_v2_input_check(&input, 10, &err), SCO_OK);
+        assert_int_equal(decode_any(&input, &err), texts[i].status);
+    }
+    one_model_end(&model);
 }
 
 /* clang-format off */
@@ -241,6 +280,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tritonclient),
         cmocka_unit_test(test_json_data),
+        cmocka_unit_test(test_a_string_alone),
         cmocka_unit_test(test_binary_data),
     };
 
