@@ -12,6 +12,12 @@
  *     taken -> in the former -> a part of the batch -> replied -> free
  *
  * Whoever is cancelled before the batch goes leaves without a run().
+ *
+ * What comes while a batch runs is taken when its replies have been given: no
+ * client waits for others to be read. The policy has to hear of them in the
+ * order in which things happened, though, or it takes those who waited for
+ * those who came back. So a batch that is over is *settled* only when all
+ * that came before its replies has been taken.
  */
 #include "pybridge/batching.h"
 
@@ -56,6 +62,9 @@ struct batching {
     const struct sco_tensor_model *model;
     struct sco_batch_former *former;
     struct sco_batch *batch; /* that runs */
+    struct sco_batch *over;  /* NULL, or one that is not settled yet */
+    enum sco_batch_end end;  /* how that ended */
+    uint64_t end_ns;         /* and when */
     struct sco_list spare, in_hand;
     size_t in_hand_count;
     struct share shares[HELD_MAX];
@@ -211,33 +220,22 @@ give_failed(struct batching *all, struct held_call *call, PyObject *reply,
 
 /* ---- taking ----------------------------------------------------------- */
 
-/* What must be equal in requests that go together: the shapes of rows. */
-static uint64_t
-group_of(const struct sco_job *job, uint64_t *dims, size_t *count)
+/* Tells the former how the last batch ended, if that was before `by_ns`. */
+static void
+settle(struct batching *all, uint64_t by_ns)
 {
-    uint64_t key = UINT64_C(14695981039346656037);
-
-    *count = 0;
-    for (size_t i = 0; i < job->request.signature->input_count; i++) {
-        const struct sco_shape *shape = &job->request.inputs[i].shape;
-
-        dims[(*count)++] = shape->rank;
-        for (unsigned k = 1; k < shape->rank; k++) {
-            dims[(*count)++] = shape->dims[k];
-        }
+    if (all->over != NULL && all->end_ns <= by_ns) {
+        sco_batch_former_finish(all->over, all->end, all->end_ns);
+        all->over = NULL;
     }
-    for (size_t i = 0; i < *count; i++) {
-        key = (key ^ dims[i]) * UINT64_C(1099511628211);
-    }
-    return key;
 }
 
 /* Reads a call of tensors, and has it wait. */
 static enum sco_status
-add_tensors(struct batching *all, struct held_call *call, uint64_t now_ns,
+add_tensors(struct batching *all, struct held_call *call,
             struct sco_error *err)
 {
-    uint64_t dims[SCO_V2_TENSORS_MAX * (SCO_RANK_MAX + 1)];
+    uint64_t dims[SCO_JOB_GROUP_MAX];
     enum sco_status status =
         sco_tensors_read(all->scorer->tensors, &call->job, &call->call, err);
     size_t count;
@@ -246,17 +244,16 @@ add_tensors(struct batching *all, struct held_call *call, uint64_t now_ns,
     if (status != SCO_OK) {
         return status;
     }
-    key = group_of(&call->job, dims, &count);
+    key = sco_job_group(&call->job, dims, &count);
     call->entry.rows = call->job.request.rows;
     return sco_batch_former_add(
         all->former, &call->entry, key,
         (struct sco_slice){ (const char *)dims, count * sizeof(dims[0]) },
-        now_ns, err);
+        call->call.given_ns, err);
 }
 
 static enum sco_status
-add_body(struct batching *all, struct held_call *call, uint64_t now_ns,
-         struct sco_error *err)
+add_body(struct batching *all, struct held_call *call, struct sco_error *err)
 {
     call->body = PyUnicode_DecodeUTF8(
         call->call.body.data, (Py_ssize_t)call->call.body.len, "strict");
@@ -265,7 +262,7 @@ add_body(struct batching *all, struct held_call *call, uint64_t now_ns,
     }
     call->entry.rows = 1;
     return sco_batch_former_add(all->former, &call->entry, 0, SCO_SLICE(""),
-                                now_ns, err);
+                                call->call.given_ns, err);
 }
 
 /* Whether a call is one that can have company. */
@@ -282,19 +279,19 @@ take_call(struct batching *all, const struct sco_call *taken)
     struct held_call *call =
         SCO_LIST_ENTRY(all->spare.next, struct held_call, link);
     struct sco_error err = { .text = "" };
-    uint64_t now_ns = sco_clock_now_ns();
 
+    settle(all, taken->given_ns);
     sco_list_remove(&call->link);
     sco_list_push(&all->in_hand, &call->link);
     all->in_hand_count++;
     call->entry =
-        (struct sco_batch_entry){ .urgent_ns = now_ns,
+        (struct sco_batch_entry){ .urgent_ns = taken->given_ns,
                                   .deadline_ns = taken->deadline_ns };
     call->held = sco_child_hold(all->child);
     call->call = *taken;
     call->is_answered = false;
-    err.status = all->model->has_tensors ? add_tensors(all, call, now_ns, &err)
-                                         : add_body(all, call, now_ns, &err);
+    err.status = all->model->has_tensors ? add_tensors(all, call, &err)
+                                         : add_body(all, call, &err);
     if (err.status == SCO_OK) {
         return;
     }
@@ -307,9 +304,9 @@ take_call(struct batching *all, const struct sco_call *taken)
     release(all, call);
 }
 
-/* Takes all that waits in the lane. True: the host says stop. */
+/* Takes what waits in the lane. True: the host says stop. */
 static bool
-take_all(struct batching *all)
+take_waiting(struct batching *all)
 {
     struct sco_child_line line;
     struct sco_call call;
@@ -335,6 +332,16 @@ take_all(struct batching *all)
         }
     }
     return false;
+}
+
+/* Takes all that waits, and settles what is over. */
+static bool
+take_all(struct batching *all)
+{
+    bool stopping = take_waiting(all);
+
+    settle(all, UINT64_MAX);
+    return stopping;
 }
 
 /* ---- running ---------------------------------------------------------- */
@@ -646,11 +653,11 @@ begin_all(struct batching *all, uint64_t now_ns)
 static void
 run_batch(struct batching *all, struct sco_batch *batch)
 {
-    enum sco_batch_end end = SCO_BATCH_FAILED;
     struct sco_error err = { .text = "" };
     struct sco_call whole = { .way = SCO_CALL_PLAIN };
 
-    all->batch = batch;
+    all->batch = all->over = batch;
+    all->end = SCO_BATCH_FAILED;
     share_out(all, batch);
     if (all->share_count > 0 && !all->model->is_bodies) {
         err.status = gather(all, &err);
@@ -665,14 +672,14 @@ run_batch(struct batching *all, struct sco_batch *batch)
         begin_all(all, sco_clock_now_ns());
         whole.deadline_ns = last_deadline_ns(all);
         sco_scorer_begin(all->scorer, &whole, &all->sink);
-        end = run_shares(all);
+        all->end = run_shares(all);
         sco_current_end();
     }
     all->share_count = 0;
     if (!all->model->is_bodies) {
         sco_rows_clear(&all->scorer->tensors->rows);
     }
-    sco_batch_former_finish(batch, end, sco_clock_now_ns());
+    all->end_ns = sco_clock_now_ns();
     all->batch = NULL;
 }
 
