@@ -61,8 +61,7 @@ struct batching {
     struct sco_child *child;
     const struct sco_tensor_model *model;
     struct sco_batch_former *former;
-    struct sco_batch *batch; /* that runs */
-    struct sco_batch *over;  /* NULL, or one that is not settled yet */
+    struct sco_batch *batch; /* that runs, or is not settled yet; or NULL */
     enum sco_batch_end end;  /* how that ended */
     uint64_t end_ns;         /* and when */
     struct sco_list spare, in_hand;
@@ -224,9 +223,9 @@ give_failed(struct batching *all, struct held_call *call, PyObject *reply,
 static void
 settle(struct batching *all, uint64_t by_ns)
 {
-    if (all->over != NULL && all->end_ns <= by_ns) {
-        sco_batch_former_finish(all->over, all->end, all->end_ns);
-        all->over = NULL;
+    if (all->batch != NULL && all->end_ns <= by_ns) {
+        sco_batch_former_finish(all->batch, all->end, all->end_ns);
+        all->batch = NULL;
     }
 }
 
@@ -304,9 +303,9 @@ take_call(struct batching *all, const struct sco_call *taken)
     release(all, call);
 }
 
-/* Takes what waits in the lane. True: the host says stop. */
+/* Takes all that waits in the lane. True: the host says stop. */
 static bool
-take_waiting(struct batching *all)
+take_all(struct batching *all)
 {
     struct sco_child_line line;
     struct sco_call call;
@@ -332,16 +331,6 @@ take_waiting(struct batching *all)
         }
     }
     return false;
-}
-
-/* Takes all that waits, and settles what is over. */
-static bool
-take_all(struct batching *all)
-{
-    bool stopping = take_waiting(all);
-
-    settle(all, UINT64_MAX);
-    return stopping;
 }
 
 /* ---- running ---------------------------------------------------------- */
@@ -656,7 +645,7 @@ run_batch(struct batching *all, struct sco_batch *batch)
     struct sco_error err = { .text = "" };
     struct sco_call whole = { .way = SCO_CALL_PLAIN };
 
-    all->batch = all->over = batch;
+    all->batch = batch;
     all->end = SCO_BATCH_FAILED;
     share_out(all, batch);
     if (all->share_count > 0 && !all->model->is_bodies) {
@@ -680,7 +669,6 @@ run_batch(struct batching *all, struct sco_batch *batch)
         sco_rows_clear(&all->scorer->tensors->rows);
     }
     all->end_ns = sco_clock_now_ns();
-    all->batch = NULL;
 }
 
 /* ---- the loop --------------------------------------------------------- */
@@ -731,6 +719,7 @@ serve(struct batching *all)
 
         sco_term_hold();
         stopping = take_all(all);
+        settle(all, UINT64_MAX);
         drop_cancelled(all);
         batch = choose(all, stopping, &until_ns);
         if (batch != NULL) {
