@@ -154,6 +154,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1000)
     parser.add_argument("--columns", type=int, default=1000)
     parser.add_argument("--cpu", type=int, default=0)
+    parser.add_argument("--json", type=Path, help="where each round's seconds go")
     args = parser.parse_args()
     os.sched_setaffinity(0, {args.cpu})
     count = args.rows * args.columns
@@ -169,18 +170,23 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(load(Path(folder)), args.rows, args.columns)
+        found: dict[str, dict[str, list[float]]] = {}
         for what, make in (
             ("float64 text (16 or 17 digits) to float32",
              lambda seed: json.dumps(fresh(seed).tolist()).encode()),
             ("text of two decimals to float32",
              lambda seed: json.dumps(np.round(fresh(seed) * 100, 2).tolist()).encode()),
         ):
-            report(what, count, measure(bench.decoders(), make, args.rounds, same_array))
+            found[what] = measure(bench.decoders(), make, args.rounds, same_array)
+            report(what, count, found[what])
         for what, kind in (("float32 to text, shortest", "float32"),
                            ("float64 to text, shortest", "float64")):
-            times = measure(bench.encoders(), lambda seed, kind=kind: fresh(seed).astype(kind),
-                            args.rounds, same_text if kind == "float64" else lambda *_: None)
-            report(what, count, times)
+            found[what] = measure(
+                bench.encoders(), lambda seed, kind=kind: fresh(seed).astype(kind), args.rounds,
+                same_text if kind == "float64" else lambda *_: None)
+            report(what, count, found[what])
+    if args.json is not None:
+        args.json.write_text(json.dumps(found))
 
 
 if __name__ == "__main__":

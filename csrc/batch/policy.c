@@ -1,16 +1,23 @@
 #include "batch/policy.h"
 
-/* Whoever is back later than half of a batch's fixed part is not awaited.
- * Waiting saves one fixed part in each round of all clients; so it gains at
- * least as much as it costs, however often it is in vain. */
-#define TURN_SHARE 0.5
+/* Whoever is back later than this share of a batch's fixed part is not
+ * awaited: waiting saves one fixed part in each round of all clients, and has
+ * to cost clearly less. Nor is who is back later than that share of the whole
+ * batch: when requests come at random, a worker that is never idle has in its
+ * next batch what came during the last one, so that as many as were answered
+ * take as long as a batch does. */
+#define TURN_SHARE       0.6
+#define TURN_BATCH_SHARE 0.5
 
 /* Nobody who was awaited is looked for longer than this many turns. */
 #define TURNS 2
 
-/* A wave is over when nothing came for so many of its usual steps, within
- * these limits: under 50 us the loop's own work is as long, and a longer wait
- * than this share of the fixed part costs more than who is missing. */
+/* A wave is over when its usual turn has passed, with some to spare, and
+ * nothing came for so many of its usual steps, within these limits: under 50
+ * us the loop's own work is as long, and a longer wait than this share of the
+ * fixed part costs more than who is missing. Before its turn is over a gap
+ * says nothing: requests are read by the handful, and so they come. */
+#define GAP_TURNS    1.25
 #define GAP_STEPS    8
 #define GAP_LEAST_NS 50000.0
 #define GAP_SHARE    0.15
@@ -77,7 +84,7 @@ void
 sco_batch_waves_came(struct sco_batch_waves *waves, uint64_t rows,
                      uint64_t now_ns)
 {
-    if (!is_awaited(waves)) {
+    if (!is_awaited(waves) || now_ns < waves->answered_ns) {
         return;
     }
     if (waves->back_rows > 0) {
@@ -119,17 +126,34 @@ sco_batch_waves_answered(struct sco_batch_waves *waves, uint64_t rows,
 
 /* ---- waiting -------------------------------------------------------- */
 
+static uint64_t
+later(uint64_t a_ns, uint64_t b_ns)
+{
+    return a_ns > b_ns ? a_ns : b_ns;
+}
+
+/* The longest turn of a wave of so many rows that is waited for. */
+static double
+turn_limit_ns(const struct sco_batch_fit *fit, uint64_t rows)
+{
+    double batch_ns = fit->a_ns + fit->b_ns * (double)rows;
+    double most_ns = TURN_SHARE * fit->a_ns;
+
+    return most_ns < TURN_BATCH_SHARE * batch_ns ? most_ns
+                                                 : TURN_BATCH_SHARE * batch_ns;
+}
+
 /* Until when the wave that has been answered last is waited for; 0: it is
  * not. */
 static uint64_t
 cork_until_ns(const struct sco_batch_fit *fit,
               const struct sco_batch_waves *waves)
 {
-    double turn_most_ns = TURN_SHARE * fit->a_ns;
+    double turn_most_ns = turn_limit_ns(fit, waves->answered_rows);
     double turns_ns = TURNS * waves->turn_ns;
     double gap_ns = GAP_STEPS * waves->step_ns;
     double gap_most_ns = GAP_SHARE * fit->a_ns;
-    uint64_t until_ns;
+    uint64_t until_ns, gap_until_ns, turn_until_ns;
 
     if (waves->seen < WAVES_LEAST || !is_awaited(waves) ||
         waves->turn_ns > turn_most_ns ||
@@ -141,9 +165,11 @@ cork_until_ns(const struct sco_batch_fit *fit,
     if (waves->back_rows > 0) {
         gap_ns = gap_ns < gap_most_ns ? gap_ns : gap_most_ns;
         gap_ns = gap_ns > GAP_LEAST_NS ? gap_ns : GAP_LEAST_NS;
-        if (waves->last_ns + (uint64_t)gap_ns < until_ns) {
-            until_ns = waves->last_ns + (uint64_t)gap_ns;
-        }
+        gap_until_ns = waves->last_ns + (uint64_t)gap_ns;
+        turn_until_ns =
+            waves->answered_ns + (uint64_t)(GAP_TURNS * waves->turn_ns);
+        gap_until_ns = later(gap_until_ns, turn_until_ns);
+        until_ns = gap_until_ns < until_ns ? gap_until_ns : until_ns;
     }
     return until_ns;
 }

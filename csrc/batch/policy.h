@@ -98,7 +98,8 @@ struct sco_batch_waves {
     double step_ns; /* from one arrival to the next in a wave: mean */
 };
 
-/* A request of so many rows has come. */
+/* A request of so many rows has come. One that was there before the last
+ * answers went out, and is only told now, is nobody who came back. */
 void sco_batch_waves_came(struct sco_batch_waves *waves, uint64_t rows,
                           uint64_t now_ns);
 

@@ -2,6 +2,7 @@
 #include "host/visit.h"
 
 #include "base/clock.h"
+#include "base/copy.h"
 #include "base/loop.h"
 #include "deploy/deployment.h"
 #include "link/head.h"
@@ -120,6 +121,7 @@ visit_add_body(struct visit *visit, struct sco_slice bytes)
 {
     uint64_t after = visit->body_bytes + bytes.len;
     enum sco_status status;
+    char *into;
 
     if (after > body_room(visit)) {
         status = grow(visit, after);
@@ -127,8 +129,12 @@ visit_add_body(struct visit *visit, struct sco_slice bytes)
             return status;
         }
     }
-    memcpy(bytes_of(visit) + visit->head_bytes + visit->body_bytes, bytes.data,
-           bytes.len);
+    into = bytes_of(visit) + visit->head_bytes + visit->body_bytes;
+    if (visit->head->body_bytes >= SCO_COPY_PAST_BYTES) {
+        sco_copy_past(into, bytes.data, bytes.len);
+    } else {
+        memcpy(into, bytes.data, bytes.len);
+    }
     visit->body_bytes = after;
     return SCO_OK;
 }

@@ -26,6 +26,11 @@ enum {
      * than that. */
     SCO_POOL_BYTES = 32 * 1024,
 
+    /* What the library reads at once at the least; it would take half of the
+     * pool. Twelve KiB are left for what it notes of 100 fields and for a
+     * reply's head, when the rest is full of further requests. */
+    SCO_READ_BYTES = 20 * 1024,
+
     /* A reply that comes before the body of such a size waits for it, so
      * that the connection lives on. */
     SCO_DRAIN_BYTES = 1024 * 1024,

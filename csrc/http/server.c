@@ -164,6 +164,7 @@ daemon_start(struct sco_http *http)
         sco_exchange_on_access, http, /* options: */
         MHD_OPTION_CONNECTION_LIMIT, connections,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SCO_POOL_BYTES,
+        MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)SCO_READ_BYTES,
         MHD_OPTION_URI_LOG_CALLBACK, sco_exchange_on_target, http,
         MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
         MHD_OPTION_NOTIFY_COMPLETED, sco_exchange_on_completed, http,

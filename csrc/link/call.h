@@ -50,6 +50,7 @@ struct sco_call {
     uint32_t timeout_ms;  /* the limit in force, for the log; 0: none */
     uint64_t deadline_ns; /* when the caller's time or the limit is over, on
                              the monotonic clock; 0: never */
+    uint64_t given_ns;    /* when the worker could first have taken it */
 };
 
 /* The start of a reply. */

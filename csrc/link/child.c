@@ -288,6 +288,7 @@ call_view(const struct sco_child *child)
         .head = { at, call->head_bytes },
         .body = { at + call->head_bytes, call->body_bytes },
         .timeout_ms = call->timeout_ms,
+        .given_ns = call->given_ns,
     };
 }
 

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "link/lane.h"
 
+#include "base/clock.h"
 #include "link/link_int.h"
 
 #include <errno.h>
@@ -107,6 +108,8 @@ sco_lane_send(struct sco_lane *lane, const struct sco_lane_call *call)
         return false;
     }
     shared->calls[lane->calls_tail % SHARED_CALLS] = *call;
+    shared->calls[lane->calls_tail % SHARED_CALLS].given_ns =
+        sco_clock_now_ns();
     lane->calls_tail++;
     atomic_store(&shared->calls_tail, lane->calls_tail);
     return true;

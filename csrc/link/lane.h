@@ -50,6 +50,7 @@ struct sco_lane_call {
     uint32_t flags;       /* enum sco_lane_call_flag */
     uint64_t deadline_ns; /* the caller's, on the host's monotonic clock;
                              0: none. A worker does not begin it later. */
+    uint64_t given_ns;    /* when sco_lane_send() gave it */
 };
 
 enum sco_lane_reply_kind {

@@ -12,6 +12,12 @@
  *     taken -> in the former -> a part of the batch -> replied -> free
  *
  * Whoever is cancelled before the batch goes leaves without a run().
+ *
+ * What comes while a batch runs is taken when its replies have been given: no
+ * client waits for others to be read. The policy has to hear of them in the
+ * order in which things happened, though, or it takes those who waited for
+ * those who came back. So a batch that is over is *settled* only when all
+ * that came before its replies has been taken.
  */
 #include "pybridge/batching.h"
 
@@ -156,33 +162,22 @@ batching_refuse(struct batching *all, struct held_call *call,
 
 /* ---- taking ----------------------------------------------------------- */
 
-/* What must be equal in requests that go together: the shapes of rows. */
-static uint64_t
-group_of(const struct sco_job *job, uint64_t *dims, size_t *count)
+/* Tells the former how the last batch ended, if that was before `by_ns`. */
+static void
+settle(struct batching *all, uint64_t by_ns)
 {
-    uint64_t key = UINT64_C(14695981039346656037);
-
-    *count = 0;
-    for (size_t i = 0; i < job->request.signature->input_count; i++) {
-        const struct sco_shape *shape = &job->request.inputs[i].shape;
-
-        dims[(*count)++] = shape->rank;
-        for (unsigned k = 1; k < shape->rank; k++) {
-            dims[(*count)++] = shape->dims[k];
-        }
+    if (all->batch != NULL && all->end_ns <= by_ns) {
+        sco_batch_former_finish(all->batch, all->end, all->end_ns);
+        all->batch = NULL;
     }
-    for (size_t i = 0; i < *count; i++) {
-        key = (key ^ dims[i]) * UINT64_C(1099511628211);
-    }
-    return key;
 }
 
 /* Reads a call of tensors, and has it wait. */
 static enum sco_status
-add_tensors(struct batching *all, struct held_call *call, uint64_t now_ns,
+add_tensors(struct batching *all, struct held_call *call,
             struct sco_error *err)
 {
-    uint64_t dims[SCO_V2_TENSORS_MAX * (SCO_RANK_MAX + 1)];
+    uint64_t dims[SCO_JOB_GROUP_MAX];
     enum sco_status status =
         sco_tensors_read(all->scorer->tensors, &call->job, &call->call, err);
     size_t count;
@@ -191,17 +186,16 @@ add_tensors(struct batching *all, struct held_call *call, uint64_t now_ns,
     if (status != SCO_OK) {
         return status;
     }
-    key = group_of(&call->job, dims, &count);
+    key = sco_job_group(&call->job, dims, &count);
     call->entry.rows = call->job.request.rows;
     return sco_batch_former_add(
         all->former, &call->entry, key,
         (struct sco_slice){ (const char *)dims, count * sizeof(dims[0]) },
-        now_ns, err);
+        call->call.given_ns, err);
 }
 
 static enum sco_status
-add_body(struct batching *all, struct held_call *call, uint64_t now_ns,
-         struct sco_error *err)
+add_body(struct batching *all, struct held_call *call, struct sco_error *err)
 {
     call->body = PyUnicode_DecodeUTF8(
         call->call.body.data, (Py_ssize_t)call->call.body.len, "strict");
@@ -210,7 +204,7 @@ add_body(struct batching *all, struct held_call *call, uint64_t now_ns,
     }
     call->entry.rows = 1;
     return sco_batch_former_add(all->former, &call->entry, 0, SCO_SLICE(""),
-                                now_ns, err);
+                                call->call.given_ns, err);
 }
 
 /* Whether a call is one that can have company. */
@@ -227,19 +221,19 @@ take_call(struct batching *all, const struct sco_call *taken)
     struct held_call *call =
         SCO_LIST_ENTRY(all->spare.next, struct held_call, link);
     struct sco_error err = { .text = "" };
-    uint64_t now_ns = sco_clock_now_ns();
 
+    settle(all, taken->given_ns);
     sco_list_remove(&call->link);
     sco_list_push(&all->in_hand, &call->link);
     all->in_hand_count++;
     call->entry =
-        (struct sco_batch_entry){ .urgent_ns = now_ns,
+        (struct sco_batch_entry){ .urgent_ns = taken->given_ns,
                                   .deadline_ns = taken->deadline_ns };
     call->held = sco_child_hold(all->child);
     call->call = *taken;
     call->is_answered = false;
-    err.status = all->model->has_tensors ? add_tensors(all, call, now_ns, &err)
-                                         : add_body(all, call, now_ns, &err);
+    err.status = all->model->has_tensors ? add_tensors(all, call, &err)
+                                         : add_body(all, call, &err);
     if (err.status == SCO_OK) {
         return;
     }
@@ -334,6 +328,7 @@ serve(struct batching *all)
 
         sco_term_hold();
         stopping = take_all(all);
+        settle(all, UINT64_MAX);
         drop_cancelled(all);
         batch = choose(all, stopping, &reason, &until_ns);
         if (batch != NULL) {

@@ -44,7 +44,9 @@ struct batching {
     struct sco_child *child;
     const struct sco_tensor_model *model;
     struct sco_batch_former *former;
-    struct sco_batch *batch; /* that runs */
+    struct sco_batch *batch; /* that runs, or is not settled yet; or NULL */
+    enum sco_batch_end end;  /* how that ended */
+    uint64_t end_ns;         /* and when */
     struct sco_list spare, in_hand;
     size_t in_hand_count;
     struct share shares[HELD_MAX];

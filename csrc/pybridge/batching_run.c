@@ -388,11 +388,11 @@ void
 batching_run(struct batching *all, struct sco_batch *batch,
              enum sco_batch_reason reason)
 {
-    enum sco_batch_end end = SCO_BATCH_FAILED;
     struct sco_error err = { .text = "" };
     struct sco_call whole = { .way = SCO_CALL_PLAIN };
 
     all->batch = batch;
+    all->end = SCO_BATCH_FAILED;
     share_out(all, batch);
     if (all->share_count > 0 && !all->model->is_bodies) {
         err.status = gather(all, &err);
@@ -407,13 +407,12 @@ batching_run(struct batching *all, struct sco_batch *batch,
         begin_all(all, sco_clock_now_ns());
         whole.deadline_ns = last_deadline_ns(all);
         sco_scorer_begin(all->scorer, &whole, &all->sink);
-        end = run_shares(all, reason);
+        all->end = run_shares(all, reason);
         sco_current_end();
     }
     all->share_count = 0;
     if (!all->model->is_bodies) {
         sco_rows_clear(&all->scorer->tensors->rows);
     }
-    sco_batch_former_finish(batch, end, sco_clock_now_ns());
-    all->batch = NULL;
+    all->end_ns = sco_clock_now_ns();
 }

@@ -395,3 +395,24 @@ sco_job_decode(struct sco_job *job, struct sco_memory_shelf *shelf, size_t i,
     }
     return status;
 }
+
+uint64_t
+sco_job_group(const struct sco_job *job, uint64_t *dims, size_t *count_out)
+{
+    uint64_t key = UINT64_C(14695981039346656037);
+    size_t count = 0;
+
+    for (size_t i = 0; i < job->request.signature->input_count; i++) {
+        const struct sco_shape *shape = &job->request.inputs[i].shape;
+
+        dims[count++] = shape->rank;
+        for (unsigned k = 1; k < shape->rank; k++) {
+            dims[count++] = shape->dims[k];
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        key = (key ^ dims[i]) * UINT64_C(1099511628211);
+    }
+    *count_out = count;
+    return key;
+}

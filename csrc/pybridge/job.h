@@ -73,6 +73,13 @@ enum sco_status sco_job_decode(struct sco_job *job,
                                uint64_t from, uint64_t rows, char *out,
                                struct sco_error *err);
 
+enum { SCO_JOB_GROUP_MAX = SCO_V2_TENSORS_MAX * (SCO_RANK_MAX + 1) };
+
+/* What must be equal in requests that go together: the shapes of their rows,
+ * as up to SCO_JOB_GROUP_MAX numbers, and a hash of these. */
+uint64_t sco_job_group(const struct sco_job *job, uint64_t *dims,
+                       size_t *count_out);
+
 /* Lets go of what was decoded, and of the body. */
 void sco_job_clear(struct sco_job *job);
 

@@ -1,5 +1,6 @@
 #include "pybridge/rows.h"
 
+#include "base/copy.h"
 #include "pybridge/tensor.h"
 
 #include <string.h>
@@ -32,6 +33,7 @@ open_column(struct sco_rows *rows, struct sco_memory_shelf *shelf, size_t i,
 
     column->shape = input->shape;
     column->row_count = input->count / first->request.rows;
+    column->ends_bytes = column->used = 0;
     for (size_t k = 0; k < count; k++) {
         total += parts[k].rows;
     }
@@ -48,6 +50,8 @@ open_column(struct sco_rows *rows, struct sco_memory_shelf *shelf, size_t i,
             column->row_count * sco_dtype_info(input->declared->dtype)->bytes;
         bytes = total * column->row_bytes;
     }
+    column->is_plain =
+        !is_bytes(rows, i) && input->declared->dtype != SCO_BOOL;
     column->memory = sco_memory_take(shelf, column->ends_bytes + bytes);
     return column->memory != NULL;
 }
@@ -77,6 +81,30 @@ add_strings(struct sco_rows *rows, size_t i, const struct sco_part *part)
     column->used += bytes;
 }
 
+/* Copies the rows of a part that are in its request as they are in memory.
+ * False: they are not. */
+static bool
+add_plain(struct sco_rows *rows, size_t i, const struct sco_part *part)
+{
+    const struct sco_v2_input *input = &part->job->request.inputs[i];
+    const struct sco_column *column = &rows->columns[i];
+    size_t bytes = part->rows * column->row_bytes;
+    const char *from;
+    char *to;
+
+    if (!input->is_binary || !column->is_plain) {
+        return false;
+    }
+    from = input->data.data + part->from * column->row_bytes;
+    to = column->memory->data + rows->rows * column->row_bytes;
+    if (bytes >= SCO_COPY_PAST_BYTES) {
+        sco_copy_past(to, from, bytes);
+    } else if (bytes > 0) {
+        memcpy(to, from, bytes);
+    }
+    return true;
+}
+
 static void
 add_part(struct sco_rows *rows, struct sco_memory_shelf *shelf,
          struct sco_part *part)
@@ -88,7 +116,7 @@ add_part(struct sco_rows *rows, struct sco_memory_shelf *shelf,
     for (size_t i = 0; i < inputs && part->status == SCO_OK; i++) {
         struct sco_column *column = &rows->columns[i];
 
-        if (is_bytes(rows, i)) {
+        if (add_plain(rows, i, part) || is_bytes(rows, i)) {
             continue;
         }
         part->status = sco_job_decode(
@@ -137,6 +165,7 @@ use_decoded(struct sco_rows *rows, struct sco_part *part)
             column->row_count * sco_dtype_info(input->declared->dtype)->bytes;
         column->ends_bytes =
             is_bytes(rows, i) ? input->count * sizeof(size_t) : 0;
+        column->used = 0;
     }
     part->status = SCO_OK;
     part->at = 0;
@@ -148,7 +177,8 @@ sco_rows_gather(struct sco_rows *rows, const struct sco_tensor_model *model,
                 struct sco_memory_shelf *shelf, struct sco_part *parts,
                 size_t count, struct sco_error *err)
 {
-    *rows = (struct sco_rows){ .model = model };
+    rows->model = model;
+    rows->rows = 0;
     if (is_alone(parts, count)) {
         use_decoded(rows, &parts[0]);
         return SCO_OK;
@@ -167,7 +197,10 @@ sco_rows_gather(struct sco_rows *rows, const struct sco_tensor_model *model,
 void
 sco_rows_clear(struct sco_rows *rows)
 {
-    for (size_t i = 0; i < SCO_V2_TENSORS_MAX; i++) {
+    size_t count =
+        rows->model != NULL ? rows->model->signature.input_count : 0;
+
+    for (size_t i = 0; i < count; i++) {
         sco_memory_unref(rows->columns[i].memory);
         rows->columns[i].memory = NULL;
     }

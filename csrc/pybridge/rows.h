@@ -26,6 +26,7 @@ struct sco_column {
     struct sco_shape shape; /* of the first request's */
     size_t row_count;       /* elements of a row */
     size_t row_bytes;       /* of numbers */
+    bool is_plain;          /* binary data is copied as it is */
     size_t ends_bytes;      /* of BYTES: where the strings begin */
     size_t used;            /* ... and how many bytes they have */
 };
@@ -39,7 +40,8 @@ struct sco_rows {
 /* Decodes the parts' rows into one memory for each input. A part that cannot
  * be decoded has its `status`, and no rows.
  *
- * Ownership: the caller ends *rows with sco_rows_clear(), also on failure.
+ * Ownership: *rows is zeroed or cleared; the caller ends it with
+ *            sco_rows_clear(), also on failure.
  * Errors:    SCO_NOMEM. */
 SCO_NODISCARD
 enum sco_status sco_rows_gather(struct sco_rows *rows,

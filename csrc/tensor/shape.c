@@ -73,7 +73,10 @@ sco_shape_text(const struct sco_shape *shape, struct sco_text *text)
 {
     sco_text_add_char(text, '[');
     for (unsigned i = 0; i < shape->rank; i++) {
-        sco_text_addf(text, "%s%" PRIu64, i > 0 ? "," : "", shape->dims[i]);
+        if (i > 0) {
+            sco_text_add_char(text, ',');
+        }
+        sco_text_add_number(text, shape->dims[i]);
     }
     sco_text_add_char(text, ']');
 }

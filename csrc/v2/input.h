@@ -20,10 +20,10 @@ struct sco_v2_tensor;
 struct sco_v2_input {
     const struct sco_v2_tensor *declared;
     bool is_given;
-    bool is_binary; /* or JSON */
-    struct sco_shape shape;
-    size_t count;          /* of elements */
+    bool is_binary;        /* or JSON */
     struct sco_slice data; /* a JSON array, or binary data */
+    size_t count;          /* of elements */
+    struct sco_shape shape;
 };
 
 /* Elements of BYTES, one behind the other: the first takes the bytes up to

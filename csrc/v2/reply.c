@@ -45,16 +45,18 @@ add_head(struct making *making, struct sco_slice name, enum sco_dtype dtype,
 
     add(making, making->count++ > 0 ? ",{\"name\":" : "{\"name\":");
     sco_text_add_json(json, name);
-    sco_text_addf(
-        json, ",\"datatype\":\"%s\",\"shape\":", sco_dtype_info(dtype)->name);
+    add(making, ",\"datatype\":\"");
+    add(making, sco_dtype_info(dtype)->name);
+    add(making, "\",\"shape\":");
     sco_shape_text(shape, json);
 }
 
 static void
 add_binary_size(struct making *making, size_t bytes)
 {
-    sco_text_addf(&making->reply->json,
-                  ",\"parameters\":{\"binary_data_size\":%zu}}", bytes);
+    add(making, ",\"parameters\":{\"binary_data_size\":");
+    sco_text_add_number(&making->reply->json, bytes);
+    add(making, "}}");
 }
 
 /* ---- BYTES ------------------------------------------------------------ */

@@ -125,6 +125,14 @@ def test_pipelined_bytes_in_small_pieces(server: Host) -> None:
         assert connection.response().json == 2
 
 
+def test_pipelined_requests_with_long_heads(server: Host) -> None:
+    """A buffer full of further requests leaves room for each of them, and its reply."""
+    fields = [(f"x-{number}", "v" * 100) for number in range(90)]
+    with server.connect() as connection:
+        connection.send(request("GET", "/", headers=fields) * 20)
+        assert [connection.response("GET").body for _ in range(20)] == [b"Healthy"] * 20
+
+
 def test_pipelined_behind_a_large_body(server: Host) -> None:
     with server.connect() as connection:
         connection.send(order("size", value="a" * 300_000) + order("echo", value=2))

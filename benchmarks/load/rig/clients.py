@@ -23,14 +23,12 @@ class ServerFailed(Exception):
 
 
 def request_bytes(load: Load, close: bool = False) -> bytes:
-    """One POST to /score."""
-    head = (
-        "POST /score HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(load.body)}\r\n"
-    )
+    """One POST."""
+    lines = [f"POST {load.path} HTTP/1.1", "Host: 127.0.0.1", *load.fields]
+    lines.append(f"Content-Length: {len(load.body)}")
     if close:
-        head += "Connection: close\r\n"
-    return head.encode() + b"\r\n" + load.body
+        lines.append("Connection: close")
+    return "\r\n".join([*lines, "", ""]).encode() + load.body
 
 
 @dataclass
@@ -119,6 +117,23 @@ def wait_ready(tree: Tree, port: int, limit_s: float = 60.0) -> float:
     raise ServerFailed(f"no 200 on / within {limit_s:.0f} s; see {tree.log}")
 
 
+def run_client(command: list[str], cpu: int, env: dict[str, str]) -> tuple[str, float]:
+    """What a client that ran on one CPU printed, and how much of that CPU it used."""
+    begun = time.monotonic()
+    process = subprocess.Popen(
+        ["taskset", "-c", str(cpu), *command],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **env},
+    )
+    assert process.stdout is not None
+    output = process.stdout.read()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    wall = time.monotonic() - begun
+    return output, (used.ru_utime + used.ru_stime) / wall
+
+
 @dataclass(frozen=True)
 class WrkResult:
     """What wrk saw."""
@@ -136,18 +151,10 @@ def run_wrk(
 ) -> WrkResult:
     """One run of wrk with one thread on one CPU."""
     command = [
-        *("taskset", "-c", str(cpu), "wrk", "-t1", f"-c{connections}"),
-        *(f"-d{max(1, round(seconds))}s", "--timeout", "20s"),
-        *("-s", str(HERE / "post.lua"), f"http://127.0.0.1:{port}"),
+        *("wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s"),
+        *("--timeout", "20s", "-s", str(HERE / "post.lua"), f"http://127.0.0.1:{port}"),
     ]
-    env = {**os.environ, "BENCH_BODY": str(body)}
-    begun = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
-    assert process.stdout is not None
-    output = process.stdout.read()
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    wall = time.monotonic() - begun
+    output, busy = run_client(command, cpu, {"BENCH_BODY": str(body)})
     lines = [line for line in output.splitlines() if line.startswith("BENCH ")]
     if not lines:
         raise ServerFailed(f"wrk failed: {output[-300:]}")
@@ -158,7 +165,7 @@ def run_wrk(
         p50_us=seen["p50_us"],
         p99_us=seen["p99_us"],
         errors=sum(seen[key] for key in ("connect", "read", "write", "status", "timeout")),
-        client_busy=(used.ru_utime + used.ru_stime) / wall,
+        client_busy=busy,
     )
 
 

@@ -22,6 +22,8 @@ class Load:
     expected: Any  # the parsed answer; None when any JSON will do
     connections: tuple[int, ...]  # those that make sense for it
     floors: bool  # whether the constant answers are measured as well
+    path: str = "/score"
+    fields: tuple[str, ...] = ("Content-Type: application/json",)
 
     def focus(self, connections: list[int]) -> int:
         """The one number of connections that the picture shows."""

@@ -78,6 +78,20 @@ def free_port(start: int = 0) -> int:
     raise ServerFailed("no port is free between 22000 and 22999")
 
 
+def launch(server: Server, load: Load, port: int, cpus: set[int], logs: Path) -> Running:
+    """Starts a server, in a folder of its own and without our PYTHONPATH."""
+    env = {
+        **{key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
+        **ONE_THREAD,
+        **server.env,
+        "BENCH_SCRIPT": str(load.script),
+    }
+    folder = logs / "cwd" / server.name
+    folder.mkdir(parents=True, exist_ok=True)
+    log = logs / f"{server.name}-{load.name}.log"
+    return Running(server, Tree(server.argv(load, port), env, cpus, log, folder), port)
+
+
 @dataclass
 class Bench:
     """One call of run.py."""
@@ -108,18 +122,9 @@ class Bench:
     def _launch(self, server: Server, load: Load, cpus: set[int]) -> Running:
         port = free_port(self._next_port)
         self._next_port = (port - PORTS.start + 1) % 900
-        env = {
-            **{key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
-            **ONE_THREAD,
-            **server.env,
-            "BENCH_SCRIPT": str(load.script),
-        }
-        folder = self.options.logs / "cwd" / server.name
-        folder.mkdir(parents=True, exist_ok=True)
-        log = self.options.logs / f"{server.name}-{load.name}.log"
-        tree = Tree(server.argv(load, port), env, cpus, log, folder)
-        self.results.about["cpu_accounting"] = tree.method
-        return Running(server, tree, port)
+        running = launch(server, load, port, cpus, self.options.logs)
+        self.results.about["cpu_accounting"] = running.tree.method
+        return running
 
     # Start-up and memory.
 

@@ -313,6 +313,7 @@ class Tree:
         """Asks the root to end, then ends what is left."""
         members = self.pids()
         self._process.terminate()
+        self.signal(signal.SIGCONT)  # whoever is stopped hears nothing
         deadline = time.monotonic() + STOP_SECONDS
         while time.monotonic() < deadline and self.pids():
             self._process.poll()

@@ -289,11 +289,31 @@ test_who_was_just_answered_is_waited_for(void **state)
     /* 15 have waited for long; the 16 are awaited for two turns. */
     assert_waits(decide(&plain, 100000, 1, 15, 98000, 0), 100900);
     wave(16, 3, 100000, 150, 20);
-    /* Three are back; from the last of them a gap of eight steps. */
-    assert_waits(decide(&plain, 100200, 1, 18, 98000, 0), 100350);
-    assert_goes(decide(&plain, 100350, 1, 18, 98000, 0), 18, SCO_BATCH_GAP);
+    /* Three are back: the others have a turn, and a quarter of one to spare.
+     */
+    assert_waits(decide(&plain, 100200, 1, 18, 98000, 0), 100562);
+    assert_goes(decide(&plain, 100570, 1, 18, 98000, 0), 18, SCO_BATCH_GAP);
+    wave(16, 12, 100000, 280, 20);
+    /* They are late: from the last of them a gap of eight steps. */
+    assert_waits(decide(&plain, 100565, 1, 27, 98000, 0), 100660);
+    assert_goes(decide(&plain, 100665, 1, 27, 98000, 0), 27, SCO_BATCH_GAP);
     wave(16, 16, 100000, 150, 20);
     assert_goes(decide(&plain, 100450, 1, 31, 98000, 0), 31, SCO_BATCH_IDLE);
+}
+
+/* A worker takes what came while it was at work when it has answered. */
+static void
+test_who_waited_is_nobody_who_came_back(void **state)
+{
+    (void)state;
+    learn_waves();
+    wave(16, 0, 100000, 0, 0);
+    for (uint64_t i = 0; i < 16; i++) {
+        sco_batch_waves_came(&waves, 1, AT(98000 + i * 10));
+    }
+    assert_waits(decide(&plain, 100000, 1, 16, 98000, 0), 100900);
+    sco_batch_waves_came(&waves, 16, AT(100200));
+    assert_goes(decide(&plain, 100200, 1, 32, 98000, 0), 32, SCO_BATCH_IDLE);
 }
 
 static void
@@ -397,6 +417,7 @@ main(void)
         EMPTY(test_an_objective_counts_from_the_coming),
         EMPTY(test_who_would_be_late),
         EMPTY(test_who_was_just_answered_is_waited_for),
+        EMPTY(test_who_waited_is_nobody_who_came_back),
         EMPTY(test_nobody_is_waited_for_in_vain_for_long),
         EMPTY(test_what_goes_before_waiting),
         EMPTY(test_not_before_some_waves_were_seen),

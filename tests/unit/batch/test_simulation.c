@@ -8,7 +8,8 @@
  * Closed loop: C clients, each of which asks again 0.15 to 0.45 ms after its
  * answer. The ideal is that all C go in one batch as soon as the slowest of
  * them is back: C / (a + b C + 0.45 ms). With more clients than a batch has
- * room for the worker is never idle: B / (a + b B).
+ * room for the worker is never idle: B / (a + b B). A host sends one answer
+ * after another, so that the last of them is later.
  *
  * Open loop: requests come at random (Poisson), as a share of B / (a + b B).
  * There greedy is best: whatever waits goes when a worker is idle.
@@ -47,6 +48,7 @@ static struct sim {
     uint64_t random;
     double per_ms; /* open loop: requests; 0: closed */
     size_t clients;
+    uint64_t send_ns; /* from one answer to the next */
     struct sco_batch_entry entries[ENTRIES];
     uint64_t comes_ns[ENTRIES]; /* when it asks (again); NEVER: it waits */
     uint64_t asked_ns[ENTRIES];
@@ -118,8 +120,8 @@ answer(size_t worker)
         size_t who = (size_t)(batch->parts[i].piece->entry - sim.entries);
 
         assert_true(sco_batch_former_done(batch, i));
-        sim.comes_ns[who] =
-            sim.now_ns + (uint64_t)((0.15 + 0.3 * uniform()) * MS);
+        sim.comes_ns[who] = sim.now_ns + i * sim.send_ns +
+                            (uint64_t)((0.15 + 0.3 * uniform()) * MS);
         if (sim.answered < SAMPLES) {
             sim.took_ns[sim.answered] = sim.now_ns - sim.asked_ns[who];
         }
@@ -377,6 +379,31 @@ test_clients_that_wait_for_answers_go_together(void **state)
     }
 }
 
+/* The host is at work for 8 us with each answer: nobody is given up for that.
+ */
+static void
+test_answers_that_go_out_one_after_another(void **state)
+{
+    static const size_t clients[] = { 8, 32, 64 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(clients) / sizeof(clients[0]); i++) {
+        double cycle_ms = 2 + 0.058 * (double)clients[i] + 0.45;
+        double ideal = (double)clients[i] / cycle_ms;
+        struct result ours;
+
+        start(&gpu_like, POLICY, clients[i], 0);
+        sim.send_ns = 8000;
+        ours = run(20000);
+        end();
+        print_message("C = %zu: %.0f/s, %.1f rows, %.3f of the ideal\n",
+                      clients[i], ours.per_ms * 1e3, ours.rows,
+                      ours.per_ms / ideal);
+        assert_true(ours.per_ms >= 0.95 * ideal);
+        assert_true(ours.rows >= 0.95 * (double)clients[i]);
+    }
+}
+
 static void
 test_requests_at_random_wait_for_nobody(void **state)
 {
@@ -491,6 +518,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_clients_that_wait_for_answers_go_together),
+        cmocka_unit_test(test_answers_that_go_out_one_after_another),
         cmocka_unit_test(test_requests_at_random_wait_for_nobody),
         cmocka_unit_test(test_a_model_that_gains_nothing_is_never_corked),
         cmocka_unit_test(test_nobody_is_worse_off_than_without_it),
