@@ -432,6 +432,12 @@ sco_batch_former_take(struct sco_batch_group *group, uint64_t rows,
 }
 
 void
+sco_batch_former_begin(struct sco_batch *batch, uint64_t now_ns)
+{
+    batch->begun_ns = now_ns;
+}
+
+void
 sco_batch_former_give_back(struct sco_batch *batch)
 {
     for (size_t i = 0; i < batch->count; i++) {

@@ -189,6 +189,9 @@ struct sco_batch *sco_batch_former_fill(struct sco_batch_group *group);
 struct sco_batch_group *
 sco_batch_former_first(const struct sco_batch_former *former);
 
+/* Work on a BUSY batch begins only now: it had waited for another. */
+void sco_batch_former_begin(struct sco_batch *batch, uint64_t now_ns);
+
 /* A FILLING or BUSY batch is not to be worked on after all: what is still
  * wanted waits again, in its old place, and the slot is FREE. */
 void sco_batch_former_give_back(struct sco_batch *batch);

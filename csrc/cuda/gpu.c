@@ -32,23 +32,22 @@ load(const char *const *paths, size_t count, int device,
      struct sco_cuda_runtime *out, struct sco_error *err)
 {
     struct sco_error said = { .text = "" };
-    enum sco_status status = SCO_UNSUPPORTED;
 
     for (size_t i = 0; i < count; i++) {
         if (paths[i] == NULL ||
             sco_cuda_runtime_load(paths[i], out, NULL) != SCO_OK) {
             continue;
         }
-        status = find_device(out, device, &said);
-        if (status == SCO_OK) {
+        if (find_device(out, device, &said) == SCO_OK) {
             return SCO_OK;
         }
         sco_cuda_runtime_unload(out);
     }
-    return sco_fail(err, status, "%s",
-                    said.text[0] != '\0'
-                        ? said.text
-                        : "the CUDA runtime (libcudart) is not installed");
+    (void)sco_fail(err, SCO_UNSUPPORTED, "%s",
+                   said.text[0] != '\0'
+                       ? said.text
+                       : "the CUDA runtime (libcudart) is not installed");
+    return SCO_UNSUPPORTED;
 }
 
 enum sco_status
@@ -81,6 +80,30 @@ sco_gpu_enter(struct sco_gpu *gpu, struct sco_error *err)
     return failed == SCO_CUDA_SUCCESS
                ? SCO_OK
                : sco_cuda_fail(&gpu->cuda, failed, "cudaSetDevice", err);
+}
+
+enum sco_status
+sco_gpu_follow_legacy(struct sco_gpu *gpu, struct sco_cuda_stream *stream,
+                      struct sco_error *err)
+{
+    const struct sco_cuda_runtime *cuda = &gpu->cuda;
+    struct sco_cuda_event *event = NULL;
+    int failed =
+        cuda->cudaEventCreateWithFlags(&event, SCO_CUDA_EVENT_NO_TIMING);
+
+    if (failed == SCO_CUDA_SUCCESS) {
+        failed = cuda->cudaEventRecord(event, SCO_CUDA_LEGACY);
+    }
+    if (failed == SCO_CUDA_SUCCESS) {
+        failed = cuda->cudaStreamWaitEvent(stream, event, 0);
+    }
+    if (event != NULL) {
+        /* It ends when it is of no more use. */
+        (void)cuda->cudaEventDestroy(event);
+    }
+    return failed == SCO_CUDA_SUCCESS
+               ? SCO_OK
+               : sco_cuda_fail(cuda, failed, "a stream", err);
 }
 
 struct sco_gpu *

@@ -49,6 +49,15 @@ enum sco_status sco_gpu_open(const char *const *paths, size_t count,
 SCO_NODISCARD
 enum sco_status sco_gpu_enter(struct sco_gpu *gpu, struct sco_error *err);
 
+/* Has a stream wait for what is in the legacy stream now.
+ *
+ * Thread: one that has entered.
+ * Errors: as sco_cuda_fail(). */
+SCO_NODISCARD
+enum sco_status sco_gpu_follow_legacy(struct sco_gpu *gpu,
+                                      struct sco_cuda_stream *stream,
+                                      struct sco_error *err);
+
 /* One more reference. */
 struct sco_gpu *sco_gpu_ref(struct sco_gpu *gpu);
 

@@ -74,6 +74,8 @@ enum {
 
 /* clang-format off */
 struct sco_cuda_runtime {
+    /* A type, a name and a list of arguments cannot stand in parentheses.
+     * NOLINTNEXTLINE(bugprone-macro-parentheses) */
 #define X(type, name, arguments) type (*name) arguments;
     /* The functions, by the names that they have there. */
     SCO_CUDA_FUNCTIONS(X)

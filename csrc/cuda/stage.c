@@ -129,12 +129,19 @@ sco_stage_take(struct sco_stage *stage)
         struct sco_stage_slot *slot = &stage->slots[i];
 
         if (slot->state == SCO_STAGE_FREE) {
-            slot->state = SCO_STAGE_TAKEN;
-            slot->back_used = 0;
+            sco_stage_reuse(slot);
             return slot;
         }
     }
     return NULL;
+}
+
+void
+sco_stage_reuse(struct sco_stage_slot *slot)
+{
+    slot->state = SCO_STAGE_TAKEN;
+    slot->back_used = 0;
+    slot->is_begun = false;
 }
 
 void
@@ -175,6 +182,7 @@ sco_stage_upload(struct sco_stage_slot *slot, size_t offset, size_t bytes,
                   offset <= slot->block->bytes &&
                   bytes <= slot->block->bytes - offset,
               "an upload beyond its slot");
+    slot->is_begun = true;
     return bytes == 0 ? SCO_OK
                       : ask(stage,
                             CUDA(stage)->cudaMemcpyAsync(

@@ -33,7 +33,9 @@
 #include "cuda/gpu.h"
 #include "cuda/pinned.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum {
     SCO_STAGE_SLOTS = 3,
@@ -55,6 +57,7 @@ struct sco_stage_slot {
     unsigned number;     /* from 0 */
     unsigned generation; /* of `block`: another one, another number */
     enum sco_stage_state state;
+    bool is_begun;                  /* the GPU may be at it */
     struct sco_cuda_event *arrived; /* the inputs are there */
     struct sco_cuda_event *ran;     /* what run() began has ended */
     struct sco_cuda_event *done;    /* and the outputs are here */
@@ -87,6 +90,10 @@ struct sco_stage_slot *sco_stage_take(struct sco_stage *stage);
 
 /* Gives a slot back. The GPU must be through with it: sco_stage_is_done(). */
 void sco_stage_give(struct sco_stage_slot *slot);
+
+/* Has a slot go there once more with what is in it, when a batch is run again
+ * in halves. The GPU must be through with it: sco_stage_is_done(). */
+void sco_stage_reuse(struct sco_stage_slot *slot);
 
 /* Makes room for so many bytes of inputs, before any are written.
  * Errors: SCO_NOMEM here or there; the slot is then as it was. */

@@ -387,11 +387,19 @@ sco_child_wait_until(struct sco_child *child, uint64_t until_ns)
     unsigned seen = atomic_load(&shared->bell);
     int interrupted = 0;
 
-    if (child_sleeps(child, false)) {
+    if (atomic_exchange(&child->poked, false) == false &&
+        child_sleeps(child, false)) {
         interrupted = shared_wait_until(&shared->bell, seen, until_ns);
     }
     child_awake(child);
     return interrupted ? SCO_CHILD_SIGNAL : SCO_CHILD_NONE;
+}
+
+void
+sco_child_poke(struct sco_child *child)
+{
+    atomic_store(&child->poked, true);
+    shared_wake(&child->shared->bell);
 }
 
 struct sco_child_held

@@ -109,6 +109,9 @@ enum sco_child_event sco_child_wait(struct sco_child *child);
 enum sco_child_event sco_child_wait_until(struct sco_child *child,
                                           uint64_t until_ns);
 
+/* Ends a wait, or the next one if there is none now. Thread: any. */
+void sco_child_poke(struct sco_child *child);
+
 struct shared_mark;
 
 /* A request in hand, put aside for others: who scores several as one, or

@@ -10,6 +10,7 @@
 #include "link/child.h"
 #include "link/link_int.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -33,6 +34,7 @@ struct sco_child {
     int socket, doorbell;
     bool own; /* the maps and the doorbell are ours to close */
     bool line_in_hand;
+    atomic_bool poked; /* by another thread: do not wait */
 
     unsigned calls_head, replies_tail;
     struct sco_lane_call call; /* in hand */

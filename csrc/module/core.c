@@ -5,7 +5,9 @@
 #include "link/child.h"
 #include "pybridge/call_object.h"
 #include "pybridge/current.h"
+#include "pybridge/device_tensor.h"
 #include "pybridge/errors.h"
+#include "pybridge/gpu_object.h"
 #include "pybridge/probe.h"
 #include "pybridge/tensor.h"
 
@@ -96,6 +98,12 @@ core_probe(PyObject *module, PyObject *args)
 }
 
 static PyObject *
+core_open_gpu(PyObject *module, PyObject *args)
+{
+    return sco_gpu_object_open(state_of(module)->gpu_type, args);
+}
+
+static PyObject *
 core_tie(PyObject *module, PyObject *args)
 {
     struct sco_error err = { .text = "" };
@@ -169,6 +177,10 @@ static PyMethodDef core_methods[] = {
     { "curve_keypair", core_curve_keypair, METH_NOARGS,
       "curve_keypair()\n--\n\n"
       "A new pair of keys for CURVE: public, secret." },
+    { "open_gpu", core_open_gpu, METH_VARARGS,
+      "open_gpu(paths, device, /)\n--\n\n"
+      "The GPU with that number, by the first of these CUDA runtimes that\n"
+      "has it; RuntimeError says what is missing." },
     { "probe", core_probe, METH_VARARGS,
       "probe(boot, /)\n--\n\n"
       "Loads the script in two isolated interpreters; a report in JSON." },
@@ -186,21 +198,23 @@ static int
 core_exec(PyObject *module)
 {
     struct sco_core_state *state = state_of(module);
+    const struct {
+        PyTypeObject *(*create)(PyObject *module);
+        PyTypeObject **into;
+    } types[] = {
+        { sco_call_type_create, &state->call_type },
+        { sco_link_type_create, &state->link_type },
+        { sco_tensor_type_create, &state->tensor_type },
+        { sco_gpu_type_create, &state->gpu_type },
+        { sco_device_tensor_type_create, &state->device_tensor_type },
+    };
 
-    state->call_type = sco_call_type_create(module);
-    if (state->call_type == NULL ||
-        PyModule_AddType(module, state->call_type) < 0) {
-        return -1;
-    }
-    state->link_type = sco_link_type_create(module);
-    if (state->link_type == NULL ||
-        PyModule_AddType(module, state->link_type) < 0) {
-        return -1;
-    }
-    state->tensor_type = sco_tensor_type_create(module);
-    if (state->tensor_type == NULL ||
-        PyModule_AddType(module, state->tensor_type) < 0) {
-        return -1;
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        *types[i].into = types[i].create(module);
+        if (*types[i].into == NULL ||
+            PyModule_AddType(module, *types[i].into) < 0) {
+            return -1;
+        }
     }
     return 0;
 }
@@ -213,6 +227,8 @@ core_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->call_type);
     Py_VISIT(state->link_type);
     Py_VISIT(state->tensor_type);
+    Py_VISIT(state->gpu_type);
+    Py_VISIT(state->device_tensor_type);
     return 0;
 }
 
@@ -224,6 +240,8 @@ core_clear(PyObject *module)
     Py_CLEAR(state->call_type);
     Py_CLEAR(state->link_type);
     Py_CLEAR(state->tensor_type);
+    Py_CLEAR(state->gpu_type);
+    Py_CLEAR(state->device_tensor_type);
     return 0;
 }
 

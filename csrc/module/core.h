@@ -17,6 +17,8 @@ struct sco_core_state {
     PyTypeObject *call_type;
     PyTypeObject *link_type;
     PyTypeObject *tensor_type;
+    PyTypeObject *gpu_type;           /* _core.Gpu */
+    PyTypeObject *device_tensor_type; /* _core.DeviceTensor */
 };
 
 /* The module's definition, as the import system wants it. */

@@ -22,13 +22,18 @@
 #include "pybridge/batching.h"
 
 #include "base/clock.h"
+#include "cuda/stage.h"
 #include "pybridge/batching_int.h"
+#include "pybridge/device.h"
 #include "pybridge/errors.h"
 #include "pybridge/model.h"
 #include "pybridge/term.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* Falling asleep and being woken takes about this long. */
+#define AWAKE_NS UINT64_C(50000)
 
 bool
 sco_batching_is_on(const struct sco_scorer *scorer)
@@ -51,13 +56,17 @@ batching_of(struct sco_sink *sink)
 static void
 look_at_marks(const struct batching *all, unsigned *each, unsigned *any)
 {
-    *each = all->share_count > 0 ? ~0U : 0;
+    const struct flight *flight = all->running;
+    size_t count = flight == NULL ? 0 : flight->share_count;
+
+    *each = count > 0 ? ~0U : 0;
     *any = 0;
-    for (size_t i = 0; i < all->share_count; i++) {
-        unsigned bits = sco_child_cancelled(&all->shares[i].call->held);
+    for (size_t i = 0; i < count; i++) {
+        const struct held_call *call = flight->shares[i].call;
+        unsigned bits = sco_child_cancelled(&call->held);
 
         *any |= bits;
-        if (!all->shares[i].call->is_answered) {
+        if (!call->is_answered) {
             *each &= bits == 0 ? 0 : bits | SCO_CANCEL_GONE;
         }
     }
@@ -147,7 +156,9 @@ drop_cancelled(struct batching *all)
         struct held_call *call = SCO_LIST_ENTRY(link, struct held_call, link);
 
         link = link->next;
-        (void)batching_drop_if_cancelled(all, call);
+        if (!call->is_in_air) {
+            (void)batching_drop_if_cancelled(all, call);
+        }
     }
 }
 
@@ -166,9 +177,9 @@ batching_refuse(struct batching *all, struct held_call *call,
 static void
 settle(struct batching *all, uint64_t by_ns)
 {
-    if (all->batch != NULL && all->end_ns <= by_ns) {
-        sco_batch_former_finish(all->batch, all->end, all->end_ns);
-        all->batch = NULL;
+    if (all->over != NULL && all->end_ns <= by_ns) {
+        sco_batch_former_finish(all->over, all->end, all->end_ns);
+        all->over = NULL;
     }
 }
 
@@ -278,12 +289,43 @@ take_all(struct batching *all)
 
 /* ---- the loop --------------------------------------------------------- */
 
+/* Waiting for the GPU: first awake, for a call takes no longer; then asleep,
+ * until it is through or calls come. It looks now and then all the same, as a
+ * GPU that failed wakes nobody. */
+static uint64_t
+look_again_ns(struct batching *all, uint64_t until_ns)
+{
+    uint64_t now_ns = sco_clock_now_ns();
+    uint64_t awake_ns = now_ns + AWAKE_NS;
+
+    while (now_ns < awake_ns) {
+        if (batching_can_land(all)) {
+            return now_ns;
+        }
+        now_ns = sco_clock_now_ns();
+    }
+    now_ns += SCO_NS_PER_S;
+    return until_ns < now_ns ? until_ns : now_ns;
+}
+
 static void
 wait_for_more(struct batching *all, uint64_t until_ns)
 {
-    Py_BEGIN_ALLOW_THREADS(void) sco_child_wait_until(
-        all->child, until_ns == SCO_BATCH_NO_TIME ? 0 : until_ns);
+    Py_BEGIN_ALLOW_THREADS if (all->air_count > 0)
+    {
+        until_ns = look_again_ns(all, until_ns);
+    }
+    (void)sco_child_wait_until(all->child,
+                               until_ns == SCO_BATCH_NO_TIME ? 0 : until_ns);
     Py_END_ALLOW_THREADS
+}
+
+/* Whether a batch may go beside one that is in the air: it waits there, so it
+ * does not go for being small. */
+static bool
+is_full(enum sco_batch_reason reason)
+{
+    return reason == SCO_BATCH_FULL || reason == SCO_BATCH_PREFERRED;
 }
 
 /* What is to be run next and why, or NULL: nothing yet. */
@@ -293,11 +335,18 @@ choose(struct batching *all, bool stopping, enum sco_batch_reason *reason,
 {
     uint64_t now_ns = sco_clock_now_ns();
     struct sco_batch_group *group = NULL;
-    struct sco_batch_decision decision =
-        sco_batch_former_choose(all->former, 1, now_ns, &group);
+    struct sco_batch_decision decision;
 
-    *until_ns = decision.wait_until_ns;
+    *until_ns = SCO_BATCH_NO_TIME;
+    if (all->air_count == FLIGHTS) {
+        return NULL;
+    }
+    decision = sco_batch_former_choose(all->former, 1, now_ns, &group);
     *reason = decision.reason;
+    if (decision.rows > 0 && all->air_count > 0 && !is_full(*reason)) {
+        return NULL;
+    }
+    *until_ns = decision.wait_until_ns;
     if (decision.rows == 0 && stopping) {
         group = sco_batch_former_first(all->former);
         decision.rows = all->model->batch.max_batch_size;
@@ -333,6 +382,8 @@ serve(struct batching *all)
         batch = choose(all, stopping, &reason, &until_ns);
         if (batch != NULL) {
             batching_run(all, batch, reason);
+        } else if (batching_can_land(all)) {
+            batching_land(all);
         } else if (stopping && all->in_hand_count == 0) {
             return;
         } else {
@@ -352,7 +403,7 @@ static enum sco_status
 open_batching(struct batching *all, struct sco_error *err)
 {
     const struct sco_batch_former_setup setup = { .policy = all->model->batch,
-                                                  .slots = 2 };
+                                                  .slots = FLIGHTS + 1 };
     enum sco_status status =
         sco_batch_former_create(&setup, &all->former, err);
 
@@ -370,6 +421,24 @@ open_batching(struct batching *all, struct sco_error *err)
     return status;
 }
 
+static void
+wake(void *child)
+{
+    sco_child_poke(child);
+}
+
+/* Whoever waits for calls hears of the GPU, too. */
+static void
+hear_of_gpu(struct batching *all, void (*wake_it)(void *arg))
+{
+    struct sco_tensors *tensors = all->scorer->tensors;
+
+    if (tensors != NULL && tensors->device != NULL) {
+        tensors->device->stage->wake = wake_it;
+        tensors->device->stage->wake_arg = all->child;
+    }
+}
+
 int
 sco_batching_serve(struct sco_scorer *scorer, struct sco_child *child)
 {
@@ -385,7 +454,9 @@ sco_batching_serve(struct sco_scorer *scorer, struct sco_child *child)
         status = open_batching(all, &err);
     }
     if (status == SCO_OK) {
+        hear_of_gpu(all, wake);
         serve(all);
+        hear_of_gpu(all, NULL);
     }
     if (all != NULL) {
         sco_batch_former_destroy(all->former);

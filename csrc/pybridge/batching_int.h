@@ -1,6 +1,10 @@
 /* batching_int.h - between batching.c, which takes calls and says what goes,
  * and batching_run.c, which runs it
  *
+ * A batch that goes is a flight until its replies are given. On a CPU that is
+ * one call. On a GPU run() returns before its work is done: the flight is then
+ * in the air, and another may go meanwhile.
+ *
  * Thread: that of the scorer's owner, attached to the interpreter.
  */
 #ifndef SCO_PYBRIDGE_BATCHING_INT_H
@@ -17,7 +21,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { HELD_MAX = 256 };
+enum {
+    HELD_MAX = 256,
+    FLIGHTS = 2, /* the stage has a slot more, for calls that go alone */
+};
 
 /* A call that is held. */
 struct held_call {
@@ -29,12 +36,24 @@ struct held_call {
     PyObject *body;               /* of bodies: a str */
     struct sco_gathered gathered; /* of one that is cut: its outputs */
     bool is_answered;
+    bool is_in_air; /* in a flight that is: it is let alone until that lands */
 };
 
-/* A part of the batch in hand. */
+/* A part of a batch. */
 struct share {
     struct held_call *call;
     size_t part; /* in the former's batch */
+};
+
+/* A batch that went, until all of it is answered. */
+struct flight {
+    struct sco_batch *batch; /* the former's; NULL: no flight */
+    enum sco_batch_reason reason;
+    bool is_in_air;
+    struct sco_pass pass;
+    struct share shares[HELD_MAX];
+    struct sco_part parts[HELD_MAX]; /* of tensors, as the shares */
+    size_t share_count;
 };
 
 /* All that there is. */
@@ -44,14 +63,18 @@ struct batching {
     struct sco_child *child;
     const struct sco_tensor_model *model;
     struct sco_batch_former *former;
-    struct sco_batch *batch; /* that runs, or is not settled yet; or NULL */
-    enum sco_batch_end end;  /* how that ended */
-    uint64_t end_ns;         /* and when */
     struct sco_list spare, in_hand;
     size_t in_hand_count;
-    struct share shares[HELD_MAX];
-    struct sco_part parts[HELD_MAX]; /* of tensors, as the shares */
-    size_t share_count;
+    struct flight flights[FLIGHTS];
+    size_t first;           /* the flight that went first */
+    size_t air_count;       /* how many are in the air, from it on */
+    struct flight *running; /* whose run() is called, or NULL */
+
+    /* The batch that was over last, while it is not settled; or NULL. */
+    struct sco_batch *over;
+    enum sco_batch_end end; /* how it ended */
+    uint64_t end_ns;        /* and when */
+
     struct held_call calls[HELD_MAX];
 };
 
@@ -73,9 +96,17 @@ bool batching_drop_if_cancelled(struct batching *all, struct held_call *call);
 void batching_refuse(struct batching *all, struct held_call *call,
                      const struct sco_error *why);
 
-/* Runs a batch that went for this reason; each part of it that is still
- * wanted has its reply then. */
+/* Runs a batch that went for this reason. Each part of it that is still
+ * wanted has its reply then, or the batch is in the air. There must not be
+ * FLIGHTS already. */
 void batching_run(struct batching *all, struct sco_batch *batch,
                   enum sco_batch_reason reason);
+
+/* Whether the first flight in the air can land without waiting. */
+bool batching_can_land(struct batching *all);
+
+/* Lands it: its parts have their replies then.
+ * Blocks: until the GPU is through with it; the GIL is let go. */
+void batching_land(struct batching *all);
 
 #endif

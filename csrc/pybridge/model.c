@@ -2,6 +2,7 @@
 
 #include "batch/outcome.h"
 #include "pybridge/errors.h"
+#include "pybridge/gpu_object.h"
 #include "tensor/json.h"
 
 #include <stdlib.h>
@@ -120,6 +121,42 @@ is_set(PyObject *object, const char *name)
     return truth;
 }
 
+/* What only a script has whose arrays are in a GPU's memory. */
+static int
+read_gpu(PyObject *opened, PyObject *object, PyObject *module,
+         struct sco_tensor_model *model)
+{
+    PyObject *type = PyObject_GetAttrString(module, "Gpu");
+    struct sco_gpu *gpu =
+        type == NULL ? NULL : sco_gpu_of(opened, (PyTypeObject *)type);
+
+    Py_XDECREF(type);
+    if (gpu == NULL) {
+        PyErr_SetString(PyExc_TypeError, "Scoring.gpu is no _core.Gpu");
+        return -1;
+    }
+    model->gpu = sco_gpu_ref(gpu);
+    model->stream = PyObject_GetAttrString(object, "stream");
+    model->device_type =
+        (PyTypeObject *)PyObject_GetAttrString(module, "DeviceTensor");
+    return model->stream == NULL || model->device_type == NULL ? -1 : 0;
+}
+
+static int
+read_gpu_if_any(PyObject *object, PyObject *module,
+                struct sco_tensor_model *model)
+{
+    PyObject *opened = NULL;
+    int result = PyObject_GetOptionalAttrString(object, "gpu", &opened);
+
+    if (result > 0) {
+        result =
+            opened == Py_None ? 0 : read_gpu(opened, object, module, model);
+    }
+    Py_XDECREF(opened);
+    return result;
+}
+
 /* What only a script with tensors has. */
 static int
 read_tensors(PyObject *object, PyTypeObject *call_type,
@@ -147,7 +184,7 @@ read_tensors(PyObject *object, PyTypeObject *call_type,
                    model->array == NULL || model->call == NULL ||
                    model->outputs == NULL || model->unpack == NULL
                ? -1
-               : 0;
+               : read_gpu_if_any(object, module, model);
 }
 
 /* Reads both texts. */
@@ -184,9 +221,6 @@ read_model(PyObject *object, PyTypeObject *call_type,
         model->bodies = PyObject_GetAttrString(object, "bodies");
         result = model->bodies == NULL ? -1 : 0;
     }
-    /* What one run has written another must not read. */
-    model->runs_most = model->is_writable ? 0 : model->runs_most;
-
 done:
     Py_XDECREF(keep_signature);
     Py_XDECREF(keep_batching);
@@ -230,5 +264,8 @@ sco_tensor_model_destroy(struct sco_tensor_model *model)
     Py_XDECREF(model->outputs);
     Py_XDECREF(model->unpack);
     Py_XDECREF(model->bodies);
+    Py_XDECREF(model->stream);
+    Py_XDECREF(model->device_type);
+    sco_gpu_unref(model->gpu);
     PyMem_Free(model);
 }

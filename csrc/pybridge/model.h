@@ -8,6 +8,7 @@
 #include "pybridge/py.h"
 
 #include "batch/policy.h"
+#include "cuda/gpu.h"
 #include "v2/signature.h"
 
 #include <stdbool.h>
@@ -27,6 +28,11 @@ struct sco_tensor_model {
     PyObject *array, *call, *outputs; /* methods of Scoring */
     PyObject *unpack;                 /* ... for bodies that are packed */
     PyObject *bodies; /* ... that calls a run() which takes bodies */
+
+    /* Of a script whose arrays are in a GPU's memory; else NULL. */
+    struct sco_gpu *gpu;
+    PyTypeObject *device_type; /* _core.DeviceTensor */
+    PyObject *stream;          /* a method of Scoring */
 };
 
 /* Reads what a Scoring object says: *out is NULL when that is nothing.

@@ -1,7 +1,11 @@
 #include "pybridge/outputs.h"
 
 #include "batch/outcome.h"
+#include "cuda/stage.h"
+#include "pybridge/device.h"
+#include "pybridge/dlpack.h"
 #include "pybridge/errors.h"
+#include "pybridge/tensor.h"
 
 #include <stdio.h>
 
@@ -78,26 +82,6 @@ read_plainly(struct sco_outputs *out, const struct sco_tensor_model *model,
     return true;
 }
 
-static int
-read_lengths(PyObject *shape, struct sco_shape *out)
-{
-    Py_ssize_t rank = PyTuple_Check(shape) ? PyTuple_GET_SIZE(shape) : -1;
-
-    if (rank < 0 || rank > SCO_RANK_MAX) {
-        PyErr_SetString(PyExc_TypeError,
-                        "an output's shape is a tuple of up to 32 lengths");
-        return -1;
-    }
-    out->rank = (unsigned)rank;
-    for (Py_ssize_t i = 0; i < rank; i++) {
-        out->dims[i] = PyLong_AsUnsignedLongLong(PyTuple_GET_ITEM(shape, i));
-        if (PyErr_Occurred() != NULL) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
 /* Elements of BYTES: a list of bytes. */
 static int
 read_strings(struct sco_outputs *out, PyObject *list)
@@ -136,6 +120,37 @@ read_strings(struct sco_outputs *out, PyObject *list)
     return 0;
 }
 
+/* Elements in a capsule of DLPack's, which the list keeps. */
+static int
+read_capsule(struct sco_outputs *out, PyObject *capsule)
+{
+    struct sco_v2_output *item = &out->items[out->count];
+    struct sco_dlpack_array array;
+    size_t bytes = 0;
+
+    if (sco_dlpack_look(capsule, &array) < 0) {
+        return -1;
+    }
+    if (array.dtype != item->array.dtype ||
+        !sco_shape_equal(&array.shape, &item->array.shape) ||
+        sco_shape_bytes(&array.shape, array.dtype, &bytes, NULL) != SCO_OK) {
+        PyErr_SetString(PyExc_TypeError,
+                        "a capsule has another datatype or shape than it is "
+                        "said to have");
+        return -1;
+    }
+    item->array.data = (struct sco_slice){ array.data, bytes };
+    item->array.strings = NULL;
+    if (array.device != SCO_DLPACK_CPU &&
+        array.device != SCO_DLPACK_CUDA_HOST) {
+        out->there[out->count] = array.data;
+        out->there_bytes += bytes;
+    }
+    out->count++;
+    out->bytes += bytes;
+    return 0;
+}
+
 static int
 read_text(PyObject *text, struct sco_slice *out)
 {
@@ -161,7 +176,8 @@ read_item(struct sco_outputs *out, PyObject *tuple)
     }
     if (read_text(PyTuple_GET_ITEM(tuple, 0), &item->name) < 0 ||
         read_text(PyTuple_GET_ITEM(tuple, 1), &datatype) < 0 ||
-        read_lengths(PyTuple_GET_ITEM(tuple, 2), &item->array.shape) < 0) {
+        sco_tensor_read_lengths(PyTuple_GET_ITEM(tuple, 2),
+                                &item->array.shape) < 0) {
         return -1;
     }
     if (!sco_dtype_find(datatype, &item->array.dtype)) {
@@ -171,6 +187,9 @@ read_item(struct sco_outputs *out, PyObject *tuple)
     }
     if (item->array.dtype == SCO_BYTES) {
         return read_strings(out, PyTuple_GET_ITEM(tuple, 3));
+    }
+    if (PyCapsule_CheckExact(PyTuple_GET_ITEM(tuple, 3))) {
+        return read_capsule(out, PyTuple_GET_ITEM(tuple, 3));
     }
     if (PyObject_GetBuffer(PyTuple_GET_ITEM(tuple, 3),
                            &out->buffers[out->buffer_count],
@@ -184,9 +203,12 @@ read_item(struct sco_outputs *out, PyObject *tuple)
 
 static int
 read_by_python(struct sco_outputs *out, const struct sco_tensor_model *model,
-               PyObject *result)
+               PyObject *result, uintptr_t stream)
 {
-    PyObject *list = PyObject_CallOneArg(model->outputs, result);
+    PyObject *list = model->gpu == NULL
+                         ? PyObject_CallOneArg(model->outputs, result)
+                         : PyObject_CallFunction(model->outputs, "OK", result,
+                                                 (unsigned long long)stream);
 
     out->list = list;
     if (list == NULL) {
@@ -219,6 +241,21 @@ check_rows(const struct sco_outputs *out, uint64_t rows, struct sco_error *err)
     return sco_batch_check_rows(rows, seen, out->count, err);
 }
 
+/* Looks at the elements of an output, which must be here. */
+static enum sco_status
+check_elements(const struct sco_v2_output *item, struct sco_error *err)
+{
+    char what[96];
+
+    if (item->array.dtype == SCO_BYTES) {
+        return SCO_OK;
+    }
+    (void)snprintf(what, sizeof(what), "output \"%.*s\"",
+                   (int)(item->name.len < 64 ? item->name.len : 64),
+                   item->name.data);
+    return sco_v2_array_check(&item->array, what, err);
+}
+
 static enum sco_status
 check(const struct sco_outputs *out, const struct sco_tensor_model *model,
       uint64_t rows, struct sco_error *err)
@@ -226,14 +263,8 @@ check(const struct sco_outputs *out, const struct sco_tensor_model *model,
     enum sco_status status = SCO_OK;
 
     for (size_t i = 0; i < out->count && status == SCO_OK; i++) {
-        char what[96];
-
-        (void)snprintf(
-            what, sizeof(what), "output \"%.*s\"",
-            (int)(out->items[i].name.len < 64 ? out->items[i].name.len : 64),
-            out->items[i].name.data);
-        if (out->items[i].array.dtype != SCO_BYTES) {
-            status = sco_v2_array_check(&out->items[i].array, what, err);
+        if (out->there[i] == NULL) {
+            status = check_elements(&out->items[i], err);
         }
     }
     return status == SCO_OK && model->signature.max_batch_size > 0
@@ -243,17 +274,59 @@ check(const struct sco_outputs *out, const struct sco_tensor_model *model,
 
 int
 sco_outputs_read(struct sco_outputs *out, const struct sco_tensor_model *model,
-                 PyObject *result, uint64_t rows)
+                 PyObject *result, uint64_t rows, uintptr_t stream)
 {
     struct sco_error err = { .text = "" };
 
-    out->count = out->buffer_count = out->bytes = 0;
+    out->count = out->buffer_count = out->bytes = out->there_bytes = 0;
     out->list = NULL;
     if (!read_plainly(out, model, result) &&
-        read_by_python(out, model, result) < 0) {
+        read_by_python(out, model, result, stream) < 0) {
         return -1;
     }
     if (check(out, model, rows, &err) != SCO_OK) {
+        PyErr_SetString(PyExc_ValueError, err.text);
+        return -1;
+    }
+    return 0;
+}
+
+int
+sco_outputs_fetch(struct sco_outputs *out, struct sco_device *device,
+                  struct sco_stage_slot *slot)
+{
+    struct sco_error err = { .text = "" };
+    enum sco_status status = SCO_OK;
+
+    if (out->there_bytes > 0) {
+        status = sco_stage_reserve_back(slot, out->there_bytes, &err);
+    }
+    for (size_t i = 0; i < out->count && status == SCO_OK; i++) {
+        struct sco_slice *data = &out->items[i].array.data;
+
+        if (out->there[i] != NULL) {
+            status = sco_stage_download(slot, out->there[i], data->len,
+                                        &data->data, &err);
+        }
+    }
+    if (status == SCO_OK) {
+        status = sco_stage_send(slot, &err);
+    }
+    return status == SCO_OK ? 0 : sco_device_raise(device, status, &err);
+}
+
+int
+sco_outputs_arrived(const struct sco_outputs *out)
+{
+    struct sco_error err = { .text = "" };
+    enum sco_status status = SCO_OK;
+
+    for (size_t i = 0; i < out->count && status == SCO_OK; i++) {
+        if (out->there[i] != NULL) {
+            status = check_elements(&out->items[i], &err);
+        }
+    }
+    if (status != SCO_OK) {
         PyErr_SetString(PyExc_ValueError, err.text);
         return -1;
     }
@@ -269,6 +342,7 @@ sco_outputs_clear(struct sco_outputs *out)
     for (size_t i = 0; i < out->count; i++) {
         PyMem_Free(out->strings[i]);
         out->strings[i] = NULL;
+        out->there[i] = NULL;
     }
     Py_CLEAR(out->list);
     out->count = out->buffer_count = 0;

@@ -1,6 +1,8 @@
 #include "pybridge/rows.h"
 
 #include "base/copy.h"
+#include "cuda/stage.h"
+#include "pybridge/device.h"
 #include "pybridge/tensor.h"
 
 #include <string.h>
@@ -20,23 +22,42 @@ strings_before(const struct sco_memory *memory, size_t element)
     return element == 0 ? 0 : ends[element - 1];
 }
 
-/* How long a column is, by its first request, and room for its rows. */
-static bool
-open_column(struct sco_rows *rows, struct sco_memory_shelf *shelf, size_t i,
-            const struct sco_part *parts, size_t count)
+static uint64_t
+rows_of(const struct sco_part *parts, size_t count)
 {
-    struct sco_column *column = &rows->columns[i];
-    const struct sco_job *first = parts[0].job;
-    const struct sco_v2_input *input = &first->request.inputs[i];
-    size_t bytes = 0;
     uint64_t total = 0;
 
-    column->shape = input->shape;
-    column->row_count = input->count / first->request.rows;
-    column->ends_bytes = column->used = 0;
     for (size_t k = 0; k < count; k++) {
         total += parts[k].rows;
     }
+    return total;
+}
+
+/* How long a column is, by its first request. */
+static void
+measure_column(struct sco_rows *rows, size_t i, const struct sco_part *first)
+{
+    struct sco_column *column = &rows->columns[i];
+    const struct sco_v2_input *input = &first->job->request.inputs[i];
+
+    column->shape = input->shape;
+    column->row_count = input->count / first->job->request.rows;
+    column->row_bytes =
+        column->row_count * sco_dtype_info(input->declared->dtype)->bytes;
+    column->ends_bytes = column->used = 0;
+    column->is_there = rows->slot != NULL && !is_bytes(rows, i);
+    column->is_plain =
+        !is_bytes(rows, i) && input->declared->dtype != SCO_BOOL;
+}
+
+/* Takes memory of the shelf for a column of so many rows. */
+static bool
+open_column(struct sco_rows *rows, struct sco_memory_shelf *shelf, size_t i,
+            uint64_t total, const struct sco_part *parts, size_t count)
+{
+    struct sco_column *column = &rows->columns[i];
+    size_t bytes = total * column->row_bytes;
+
     if (is_bytes(rows, i)) {
         column->ends_bytes = total * column->row_count * sizeof(size_t);
         for (size_t k = 0; k < count; k++) {
@@ -45,15 +66,59 @@ open_column(struct sco_rows *rows, struct sco_memory_shelf *shelf, size_t i,
             bytes +=
                 strings_before(job->decoded[i], job->request.inputs[i].count);
         }
-    } else {
-        column->row_bytes =
-            column->row_count * sco_dtype_info(input->declared->dtype)->bytes;
-        bytes = total * column->row_bytes;
     }
-    column->is_plain =
-        !is_bytes(rows, i) && input->declared->dtype != SCO_BOOL;
     column->memory = sco_memory_take(shelf, column->ends_bytes + bytes);
+    column->data = column->memory == NULL ? NULL : column->memory->data;
     return column->memory != NULL;
+}
+
+/* For how many rows a slot is laid out: a power of two, so that batches of
+ * many sizes have one layout and the same arrays, but no more than there can
+ * be; and no less than last time. */
+static uint64_t
+room_for(const struct sco_rows *rows, uint64_t total)
+{
+    uint64_t most = rows->model->signature.max_batch_size;
+    uint64_t room = 1;
+
+    if (most == 0) {
+        return total;
+    }
+    while (room < total) {
+        room *= 2;
+    }
+    room = room < rows->room ? rows->room : room;
+    return room > most && most >= total ? most : room;
+}
+
+/* Lays the slot out: a column behind the other, each with all its room. */
+static enum sco_status
+open_slot(struct sco_rows *rows, uint64_t total, struct sco_error *err)
+{
+    size_t offset = 0;
+    enum sco_status status;
+
+    rows->room = room_for(rows, total);
+    for (size_t i = 0; i < rows->model->signature.input_count; i++) {
+        struct sco_column *column = &rows->columns[i];
+
+        if (column->is_there) {
+            column->offset = offset;
+            offset += rows->room * column->row_bytes + SCO_STAGE_ALIGN - 1;
+            offset -= offset % SCO_STAGE_ALIGN;
+        }
+    }
+    /* An input without elements has an address all the same. */
+    status = sco_stage_reserve(rows->slot, offset + 1, err);
+    for (size_t i = 0;
+         status == SCO_OK && i < rows->model->signature.input_count; i++) {
+        struct sco_column *column = &rows->columns[i];
+
+        if (column->is_there) {
+            column->data = rows->slot->in.at + column->offset;
+        }
+    }
+    return status;
 }
 
 /* Copies the strings of a part behind those that are there. */
@@ -96,7 +161,7 @@ add_plain(struct sco_rows *rows, size_t i, const struct sco_part *part)
         return false;
     }
     from = input->data.data + part->from * column->row_bytes;
-    to = column->memory->data + rows->rows * column->row_bytes;
+    to = column->data + rows->rows * column->row_bytes;
     if (bytes >= SCO_COPY_PAST_BYTES) {
         sco_copy_past(to, from, bytes);
     } else if (bytes > 0) {
@@ -121,7 +186,7 @@ add_part(struct sco_rows *rows, struct sco_memory_shelf *shelf,
         }
         part->status = sco_job_decode(
             part->job, shelf, i, part->from, part->rows,
-            column->memory->data + rows->rows * column->row_bytes, &part->err);
+            column->data + rows->rows * column->row_bytes, &part->err);
     }
     if (part->status != SCO_OK) {
         return;
@@ -136,11 +201,13 @@ add_part(struct sco_rows *rows, struct sco_memory_shelf *shelf,
 
 /* What is decoded already is used where it is, if nothing comes beside it. */
 static bool
-is_alone(const struct sco_part *parts, size_t count)
+is_alone(const struct sco_rows *rows, const struct sco_part *parts,
+         size_t count)
 {
     const struct sco_job *job = parts[0].job;
 
-    if (count > 1 || parts[0].rows != job->request.rows) {
+    if (rows->slot != NULL || count > 1 ||
+        parts[0].rows != job->request.rows) {
         return false;
     }
     for (size_t i = 0; i < job->request.signature->input_count; i++) {
@@ -155,38 +222,75 @@ static void
 use_decoded(struct sco_rows *rows, struct sco_part *part)
 {
     for (size_t i = 0; i < rows->model->signature.input_count; i++) {
-        const struct sco_v2_input *input = &part->job->request.inputs[i];
         struct sco_column *column = &rows->columns[i];
 
         column->memory = sco_memory_ref(part->job->decoded[i]);
-        column->shape = input->shape;
-        column->row_count = input->count / part->rows;
-        column->row_bytes =
-            column->row_count * sco_dtype_info(input->declared->dtype)->bytes;
+        column->data = column->memory->data;
         column->ends_bytes =
-            is_bytes(rows, i) ? input->count * sizeof(size_t) : 0;
-        column->used = 0;
+            is_bytes(rows, i)
+                ? part->job->request.inputs[i].count * sizeof(size_t)
+                : 0;
     }
     part->status = SCO_OK;
     part->at = 0;
     rows->rows = part->rows;
 }
 
-enum sco_status
-sco_rows_gather(struct sco_rows *rows, const struct sco_tensor_model *model,
-                struct sco_memory_shelf *shelf, struct sco_part *parts,
-                size_t count, struct sco_error *err)
+/* Lets go of the columns' memory. */
+static void
+close_columns(struct sco_rows *rows)
+{
+    size_t count =
+        rows->model != NULL ? rows->model->signature.input_count : 0;
+
+    for (size_t i = 0; i < count; i++) {
+        sco_memory_unref(rows->columns[i].memory);
+        rows->columns[i].memory = NULL;
+    }
+    rows->rows = 0;
+}
+
+/* Room for all columns. */
+static enum sco_status
+open_columns(struct sco_rows *rows, struct sco_memory_shelf *shelf,
+             const struct sco_part *parts, size_t count, struct sco_error *err)
+{
+    uint64_t total = rows_of(parts, count);
+
+    for (size_t i = 0; i < rows->model->signature.input_count; i++) {
+        if (!rows->columns[i].is_there &&
+            !open_column(rows, shelf, i, total, parts, count)) {
+            return sco_fail(err, SCO_NOMEM, "no memory for a batch");
+        }
+    }
+    return rows->slot == NULL ? SCO_OK : open_slot(rows, total, err);
+}
+
+void
+sco_rows_begin(struct sco_rows *rows, const struct sco_tensor_model *model,
+               struct sco_stage_slot *slot)
 {
     rows->model = model;
-    rows->rows = 0;
-    if (is_alone(parts, count)) {
+    rows->slot = slot;
+}
+
+enum sco_status
+sco_rows_gather(struct sco_rows *rows, struct sco_memory_shelf *shelf,
+                struct sco_part *parts, size_t count, struct sco_error *err)
+{
+    enum sco_status status;
+
+    close_columns(rows);
+    for (size_t i = 0; i < rows->model->signature.input_count; i++) {
+        measure_column(rows, i, &parts[0]);
+    }
+    if (is_alone(rows, parts, count)) {
         use_decoded(rows, &parts[0]);
         return SCO_OK;
     }
-    for (size_t i = 0; i < model->signature.input_count; i++) {
-        if (!open_column(rows, shelf, i, parts, count)) {
-            return sco_fail(err, SCO_NOMEM, "no memory for a batch");
-        }
+    status = open_columns(rows, shelf, parts, count, err);
+    if (status != SCO_OK) {
+        return status;
     }
     for (size_t k = 0; k < count; k++) {
         add_part(rows, shelf, &parts[k]);
@@ -197,14 +301,8 @@ sco_rows_gather(struct sco_rows *rows, const struct sco_tensor_model *model,
 void
 sco_rows_clear(struct sco_rows *rows)
 {
-    size_t count =
-        rows->model != NULL ? rows->model->signature.input_count : 0;
-
-    for (size_t i = 0; i < count; i++) {
-        sco_memory_unref(rows->columns[i].memory);
-        rows->columns[i].memory = NULL;
-    }
-    rows->rows = 0;
+    close_columns(rows);
+    rows->slot = NULL;
 }
 
 /* Some rows of a column as an array of the script's. */
@@ -231,7 +329,7 @@ array_of(const struct sco_rows *rows, size_t i, uint64_t first, uint64_t count)
             (const size_t *)(const void *)column->memory->data + element;
         view.begin = strings_before(column->memory, element);
     } else {
-        view.data = column->memory->data + first * column->row_bytes;
+        view.data = column->data + first * column->row_bytes;
     }
     tensor = sco_tensor_create(rows->model->tensor_type, &view);
     if (tensor == NULL) {
@@ -243,14 +341,17 @@ array_of(const struct sco_rows *rows, size_t i, uint64_t first, uint64_t count)
 }
 
 PyObject *
-sco_rows_arguments(const struct sco_rows *rows, uint64_t first, uint64_t count)
+sco_rows_arguments(const struct sco_rows *rows, struct sco_device *device,
+                   uint64_t first, uint64_t count)
 {
     PyObject *arguments = PyDict_New();
 
     for (size_t i = 0;
          arguments != NULL && i < rows->model->signature.input_count; i++) {
         PyObject *name = PyTuple_GET_ITEM(rows->model->names, (Py_ssize_t)i);
-        PyObject *array = array_of(rows, i, first, count);
+        PyObject *array = rows->columns[i].is_there
+                              ? sco_device_array(device, rows, i, first, count)
+                              : array_of(rows, i, first, count);
 
         if (array == NULL || PyDict_SetItem(arguments, name, array) < 0) {
             Py_CLEAR(arguments);

@@ -1,10 +1,6 @@
-/* Design notes
- *
- * A DLPack capsule holds a struct that its consumer frees, perhaps without a
- * GIL and after the interpreter is gone. So it has a reference of the memory
- * and none of the Tensor.
- */
 #include "pybridge/tensor.h"
+
+#include "pybridge/dlpack.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -17,139 +13,7 @@ struct tensor_object {
     Py_ssize_t strides[SCO_RANK_MAX];
 };
 
-/* ---- DLPack's structs, as its ABI has them ---------------------------- */
-
-enum { DL_CPU = 1, DL_MAJOR = 1, DL_MINOR = 0, DL_READ_ONLY = 1 };
-
-struct dl_tensor {
-    void *data;
-    struct {
-        int32_t type, id;
-    } device;
-    int32_t ndim;
-    struct {
-        uint8_t code, bits;
-        uint16_t lanes;
-    } dtype;
-    int64_t *shape;
-    int64_t *strides;
-    uint64_t byte_offset;
-};
-
-struct dl_legacy {
-    struct dl_tensor tensor;
-    void *context;
-    void (*deleter)(struct dl_legacy *self);
-};
-
-struct dl_versioned {
-    struct {
-        uint32_t major, minor;
-    } version;
-    void *context;
-    void (*deleter)(struct dl_versioned *self);
-    uint64_t flags;
-    struct dl_tensor tensor;
-};
-
-/* One of both, and what it points to. */
-struct dl_export {
-    union {
-        struct dl_legacy legacy;
-        struct dl_versioned versioned;
-    } managed;
-    struct sco_memory *memory;
-    int64_t shape[SCO_RANK_MAX];
-    int64_t strides[SCO_RANK_MAX];
-};
-
-static const char legacy_name[] = "dltensor";
-static const char versioned_name[] = "dltensor_versioned";
-
-static void
-free_export(struct dl_export *export)
-{
-    sco_memory_unref(export->memory);
-    free(export);
-}
-
-static void
-delete_legacy(struct dl_legacy *self)
-{
-    free_export(self->context);
-}
-
-static void
-delete_versioned(struct dl_versioned *self)
-{
-    free_export(self->context);
-}
-
-/* A capsule that was taken has another name, and is the taker's to free. */
-static void
-delete_capsule(PyObject *capsule)
-{
-    if (PyCapsule_IsValid(capsule, legacy_name)) {
-        delete_legacy(PyCapsule_GetPointer(capsule, legacy_name));
-    } else if (PyCapsule_IsValid(capsule, versioned_name)) {
-        delete_versioned(PyCapsule_GetPointer(capsule, versioned_name));
-    }
-}
-
-static void
-fill_dl_tensor(const struct tensor_object *self, struct dl_export *export,
-               struct dl_tensor *out)
-{
-    const struct sco_dtype_info *info = sco_dtype_info(self->view.dtype);
-    int64_t stride = 1;
-
-    for (unsigned i = self->view.shape.rank; i-- > 0;) {
-        export->shape[i] = (int64_t)self->view.shape.dims[i];
-        export->strides[i] = stride;
-        stride *= export->shape[i];
-    }
-    *out = (struct dl_tensor){
-        .data = (void *)(uintptr_t)self->view.data,
-        .device = { DL_CPU, 0 },
-        .ndim = (int32_t)self->view.shape.rank,
-        .dtype = { info->dlpack_code, info->dlpack_bits, 1 },
-        .shape = export->shape,
-        .strides = export->strides,
-    };
-}
-
-static PyObject *
-export_capsule(const struct tensor_object *self, bool is_versioned)
-{
-    struct dl_export *export = calloc(1, sizeof(*export));
-    PyObject *capsule;
-
-    if (export == NULL) {
-        return PyErr_NoMemory();
-    }
-    export->memory = sco_memory_ref(self->view.memory);
-    if (is_versioned) {
-        struct dl_versioned *managed = &export->managed.versioned;
-
-        managed->version.major = DL_MAJOR;
-        managed->version.minor = DL_MINOR;
-        managed->context = export;
-        managed->deleter = delete_versioned;
-        managed->flags = self->view.is_writable ? 0 : DL_READ_ONLY;
-        fill_dl_tensor(self, export, &managed->tensor);
-    } else {
-        export->managed.legacy.context = export;
-        export->managed.legacy.deleter = delete_legacy;
-        fill_dl_tensor(self, export, &export->managed.legacy.tensor);
-    }
-    capsule = PyCapsule_New(&export->managed,
-                            is_versioned ? versioned_name : legacy_name,
-                            delete_capsule);
-    if (capsule == NULL) {
-        free_export(export);
-    }
-    return capsule;
-}
+/* ---- DLPack ----------------------------------------------------------- */
 
 static bool
 is_bytes(const struct tensor_object *self)
@@ -162,40 +26,41 @@ is_bytes(const struct tensor_object *self)
     return true;
 }
 
+static void
+release(void *owner)
+{
+    sco_memory_unref(owner);
+}
+
 static PyObject *
 tensor_dlpack(PyObject *object, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = { (char *)"stream", (char *)"max_version",
-                             (char *)"dl_device", (char *)"copy", NULL };
     const struct tensor_object *self = (struct tensor_object *)object;
-    PyObject *stream = Py_None, *version = Py_None;
-    PyObject *device = Py_None, *copy = Py_None;
-    bool is_versioned = false;
+    const struct sco_dlpack_array array = {
+        .data = (void *)(uintptr_t)self->view.data,
+        .device = SCO_DLPACK_CPU,
+        .dtype = self->view.dtype,
+        .shape = self->view.shape,
+        .is_read_only = !self->view.is_writable,
+    };
+    struct sco_dlpack_wish wish;
+    struct sco_memory *memory;
+    PyObject *capsule;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$OOOO:__dlpack__", names,
-                                     &stream, &version, &device, &copy) ||
-        is_bytes(self)) {
+    if (sco_dlpack_wish(args, kwargs, &wish) < 0 || is_bytes(self)) {
         return NULL;
     }
-    if (stream != Py_None || copy == Py_True) {
+    if (wish.stream != Py_None || wish.is_copy) {
         PyErr_SetString(PyExc_BufferError,
                         "memory of a CPU has no stream, and is not copied");
         return NULL;
     }
-    if (PyTuple_Check(version) && PyTuple_GET_SIZE(version) > 0) {
-        long major = PyLong_AsLong(PyTuple_GET_ITEM(version, 0));
-
-        if (major == -1 && PyErr_Occurred() != NULL) {
-            return NULL;
-        }
-        is_versioned = major >= DL_MAJOR;
+    memory = sco_memory_ref(self->view.memory);
+    capsule = sco_dlpack_give(&array, &wish, release, memory);
+    if (capsule == NULL) {
+        sco_memory_unref(memory);
     }
-    if (!is_versioned && !self->view.is_writable) {
-        PyErr_SetString(PyExc_BufferError,
-                        "it is read-only, which DLPack says from 1.0 on");
-        return NULL;
-    }
-    return export_capsule(self, is_versioned);
+    return capsule;
 }
 
 static PyObject *
@@ -203,7 +68,7 @@ tensor_dlpack_device(PyObject *object, PyObject *args)
 {
     (void)object;
     (void)args;
-    return Py_BuildValue("(ii)", DL_CPU, 0);
+    return Py_BuildValue("(ii)", SCO_DLPACK_CPU, 0);
 }
 
 /* ---- the buffer protocol ---------------------------------------------- */
@@ -275,23 +140,48 @@ tensor_datatype(PyObject *object, void *closure)
     return PyUnicode_FromString(sco_dtype_info(self->view.dtype)->name);
 }
 
+PyObject *
+sco_tensor_lengths(const struct sco_shape *shape)
+{
+    PyObject *tuple = PyTuple_New((Py_ssize_t)shape->rank);
+
+    for (unsigned i = 0; tuple != NULL && i < shape->rank; i++) {
+        PyObject *length = PyLong_FromUnsignedLongLong(shape->dims[i]);
+
+        if (length == NULL) {
+            Py_CLEAR(tuple);
+            break;
+        }
+        PyTuple_SET_ITEM(tuple, (Py_ssize_t)i, length);
+    }
+    return tuple;
+}
+
+int
+sco_tensor_read_lengths(PyObject *shape, struct sco_shape *out)
+{
+    Py_ssize_t rank = PyTuple_Check(shape) ? PyTuple_GET_SIZE(shape) : -1;
+
+    if (rank < 0 || rank > SCO_RANK_MAX) {
+        PyErr_SetString(PyExc_TypeError,
+                        "a shape is a tuple of up to 32 lengths");
+        return -1;
+    }
+    out->rank = (unsigned)rank;
+    for (Py_ssize_t i = 0; i < rank; i++) {
+        out->dims[i] = PyLong_AsUnsignedLongLong(PyTuple_GET_ITEM(shape, i));
+        if (PyErr_Occurred() != NULL) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static PyObject *
 tensor_shape(PyObject *object, void *closure)
 {
-    const struct tensor_object *self = (struct tensor_object *)object;
-    PyObject *shape = PyTuple_New((Py_ssize_t)self->view.shape.rank);
-
     (void)closure;
-    for (unsigned i = 0; shape != NULL && i < self->view.shape.rank; i++) {
-        PyObject *length = PyLong_FromSsize_t(self->shape[i]);
-
-        if (length == NULL) {
-            Py_CLEAR(shape);
-            break;
-        }
-        PyTuple_SET_ITEM(shape, (Py_ssize_t)i, length);
-    }
-    return shape;
+    return sco_tensor_lengths(&((struct tensor_object *)object)->view.shape);
 }
 
 static void

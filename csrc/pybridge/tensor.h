@@ -38,4 +38,11 @@ PyTypeObject *sco_tensor_type_create(PyObject *module);
 PyObject *sco_tensor_create(PyTypeObject *type,
                             const struct sco_tensor_view *view);
 
+/* The lengths of a shape as a tuple: a new reference, or NULL with an
+ * exception. */
+PyObject *sco_tensor_lengths(const struct sco_shape *shape);
+
+/* ... and a tuple's lengths as a shape. -1 with an exception. */
+int sco_tensor_read_lengths(PyObject *shape, struct sco_shape *out);
+
 #endif

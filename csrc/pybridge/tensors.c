@@ -1,7 +1,7 @@
 #include "pybridge/tensors.h"
 
-#include "base/clock.h"
 #include "link/head.h"
+#include "pybridge/device.h"
 #include "pybridge/errors.h"
 #include "pybridge/unpack.h"
 #include "tensor/print.h"
@@ -26,6 +26,10 @@ sco_tensors_create(const struct sco_tensor_model *model,
         return -1;
     }
     tensors->model = model;
+    if (model->gpu != NULL && sco_device_create(model, &tensors->device) < 0) {
+        sco_tensors_destroy(tensors);
+        return -1;
+    }
     *out = tensors;
     return 0;
 }
@@ -34,6 +38,7 @@ void
 sco_tensors_destroy(struct sco_tensors *tensors)
 {
     if (tensors != NULL) {
+        sco_device_destroy(tensors->device);
         sco_job_finish(&tensors->job);
         sco_memory_shelf_finish(&tensors->shelf);
         sco_v2_reply_finish(&tensors->reply);
@@ -48,7 +53,7 @@ read_freely(struct sco_tensors *tensors, struct sco_job *job,
 {
     enum sco_status status;
 
-    if (call->body.len < SCO_DECODE_WITHOUT_GIL_BYTES) {
+    if (call->body.len < SCO_WITHOUT_GIL_BYTES) {
         return sco_job_read(job, &tensors->shelf, call, err);
     }
     Py_BEGIN_ALLOW_THREADS status =
@@ -63,7 +68,7 @@ read_unpacked_freely(struct sco_tensors *tensors, struct sco_job *job,
 {
     enum sco_status status;
 
-    if (len < SCO_DECODE_WITHOUT_GIL_BYTES) {
+    if (len < SCO_WITHOUT_GIL_BYTES) {
         return sco_job_read_unpacked(job, &tensors->shelf, body, len, err);
     }
     Py_BEGIN_ALLOW_THREADS status =
@@ -87,41 +92,6 @@ sco_tensors_read(struct sco_tensors *tensors, struct sco_job *job,
     return status == SCO_OK
                ? read_unpacked_freely(tensors, job, body, len, err)
                : status;
-}
-
-enum sco_status
-sco_tensors_gather(struct sco_tensors *tensors, struct sco_part *parts,
-                   size_t count, size_t bytes, struct sco_error *err)
-{
-    enum sco_status status;
-
-    if (bytes < SCO_DECODE_WITHOUT_GIL_BYTES) {
-        return sco_rows_gather(&tensors->rows, tensors->model, &tensors->shelf,
-                               parts, count, err);
-    }
-    Py_BEGIN_ALLOW_THREADS status = sco_rows_gather(
-        &tensors->rows, tensors->model, &tensors->shelf, parts, count, err);
-    Py_END_ALLOW_THREADS return status;
-}
-
-PyObject *
-sco_tensors_run(struct sco_scorer *scorer, uint64_t first, uint64_t count)
-{
-    const struct sco_tensor_model *model = scorer->tensors->model;
-    PyObject *arguments =
-        sco_rows_arguments(&scorer->tensors->rows, first, count);
-    PyObject *result;
-
-    if (arguments == NULL) {
-        return NULL;
-    }
-    scorer->time.begun_ns = sco_clock_now_ns();
-    sco_scorer_begin_run(scorer);
-    result = PyObject_CallOneArg(model->call, arguments);
-    sco_scorer_end_run(scorer);
-    scorer->time.run_ns = sco_clock_now_ns() - scorer->time.begun_ns;
-    Py_DECREF(arguments);
-    return result;
 }
 
 /* ---- replies ---------------------------------------------------------- */
@@ -186,7 +156,7 @@ sco_tensors_refuse(struct sco_scorer *scorer, struct sco_sink *sink,
         head.status = 415;
     } else if (why->status == SCO_NOMEM) {
         head.status = 503;
-    } else if (why->status == SCO_INTERNAL) {
+    } else if (why->status == SCO_INTERNAL || why->status == SCO_SCRIPT) {
         head.status = 500;
     }
     give_text(scorer, sink, is_infer, &head, why->text);
@@ -343,11 +313,11 @@ make_body(struct sco_tensors *tensors, const struct sco_job *job,
 static enum sco_status
 make_body_freely(struct sco_tensors *tensors, const struct sco_job *job,
                  const struct sco_v2_output *outputs, size_t count,
-                 struct sco_error *err)
+                 size_t bytes, struct sco_error *err)
 {
     enum sco_status status;
 
-    if (tensors->outputs.bytes < SCO_DECODE_WITHOUT_GIL_BYTES) {
+    if (bytes < SCO_WITHOUT_GIL_BYTES) {
         return make_body(tensors, job, outputs, count, err);
     }
     Py_BEGIN_ALLOW_THREADS status =
@@ -359,7 +329,7 @@ int
 sco_tensors_give(struct sco_scorer *scorer, struct sco_sink *sink,
                  const struct sco_job *job,
                  const struct sco_v2_output *outputs, size_t count,
-                 uint64_t batch_rows)
+                 size_t bytes, uint64_t batch_rows)
 {
     struct sco_tensors *tensors = scorer->tensors;
     struct sco_v2_reply *reply = &tensors->reply;
@@ -372,7 +342,7 @@ sco_tensors_give(struct sco_scorer *scorer, struct sco_sink *sink,
                                    .stream_bytes = -1 };
     struct sco_error err = { .text = "" };
     enum sco_status status =
-        make_body_freely(tensors, job, outputs, count, &err);
+        make_body_freely(tensors, job, outputs, count, bytes, &err);
 
     if (status == SCO_INVALID) {
         sco_tensors_refuse(scorer, sink, job->is_infer, &err);
@@ -416,32 +386,66 @@ fail_alone(struct sco_scorer *scorer)
     return given;
 }
 
+/* Replies with what run() returned. -1 with an exception. */
+static int
+give_alone(struct sco_scorer *scorer)
+{
+    struct sco_tensors *tensors = scorer->tensors;
+    struct sco_pass *pass = &tensors->pass;
+    uint64_t rows = tensors->job.request.rows;
+
+    if (tensors->model->is_schema && !tensors->job.is_infer) {
+        return sco_scorer_give_result(scorer, pass->result,
+                                      scorer->time.run_ns);
+    }
+    if (sco_pass_read(scorer, pass, rows) < 0 ||
+        sco_pass_wait(scorer, pass) < 0) {
+        return -1;
+    }
+    return sco_tensors_give(scorer, scorer->sink, &tensors->job,
+                            pass->outputs.items, pass->outputs.count,
+                            pass->outputs.bytes, rows);
+}
+
 /* Runs what was gathered, and replies. */
 static int
 run_alone(struct sco_scorer *scorer)
 {
     struct sco_tensors *tensors = scorer->tensors;
-    uint64_t rows = tensors->job.request.rows;
-    PyObject *result = sco_tensors_run(scorer, 0, rows);
     int given = -1;
 
-    if (result == NULL) {
-        return fail_alone(scorer);
-    }
-    if (tensors->model->is_schema && !tensors->job.is_infer) {
-        given = sco_scorer_give_result(scorer, result, scorer->time.run_ns);
-    } else if (sco_outputs_read(&tensors->outputs, tensors->model, result,
-                                rows) == 0) {
-        given = sco_tensors_give(scorer, scorer->sink, &tensors->job,
-                                 tensors->outputs.items,
-                                 tensors->outputs.count, rows);
+    if (sco_pass_call(scorer, &tensors->pass, 0, tensors->job.request.rows) ==
+        0) {
+        given = give_alone(scorer);
     }
     if (given < 0 && PyErr_Occurred() != NULL) {
         given = fail_alone(scorer);
     }
-    sco_outputs_clear(&tensors->outputs);
-    Py_DECREF(result);
     return given;
+}
+
+/* Reads and decodes a call. */
+static enum sco_status
+gather_alone(struct sco_scorer *scorer, const struct sco_call *call,
+             struct sco_error *err)
+{
+    struct sco_tensors *tensors = scorer->tensors;
+    struct sco_part part = { .job = &tensors->job };
+    enum sco_status status =
+        sco_tensors_read(tensors, &tensors->job, call, err);
+
+    if (status != SCO_OK) {
+        return status;
+    }
+    SCO_CHECK(sco_pass_open(scorer, &tensors->pass), "no slot for one call");
+    part.rows = tensors->job.request.rows;
+    status =
+        sco_pass_gather(scorer, &tensors->pass, &part, 1, call->body.len, err);
+    if (status == SCO_OK && part.status != SCO_OK) {
+        *err = part.err;
+        status = part.status;
+    }
+    return status;
 }
 
 int
@@ -449,18 +453,9 @@ sco_tensors_score(struct sco_scorer *scorer, const struct sco_call *call)
 {
     struct sco_tensors *tensors = scorer->tensors;
     struct sco_error err = { .status = SCO_OK };
-    struct sco_part part = { .job = &tensors->job };
     int given = 0;
 
-    err.status = sco_tensors_read(tensors, &tensors->job, call, &err);
-    if (err.status == SCO_OK) {
-        part.rows = tensors->job.request.rows;
-        err.status = sco_tensors_gather(tensors, &part, 1,
-                                        tensors->job.call.body.len, &err);
-    }
-    if (err.status == SCO_OK && part.status != SCO_OK) {
-        err = part.err;
-    }
+    err.status = gather_alone(scorer, call, &err);
     if (err.status == SCO_OK) {
         given = run_alone(scorer);
     } else if (tensors->model->is_schema && call->way == SCO_CALL_PLAIN) {
@@ -469,7 +464,7 @@ sco_tensors_score(struct sco_scorer *scorer, const struct sco_call *call)
         sco_tensors_refuse(scorer, scorer->sink, call->way == SCO_CALL_INFER,
                            &err);
     }
-    sco_rows_clear(&tensors->rows);
+    sco_pass_close(scorer, &tensors->pass);
     sco_job_clear(&tensors->job);
     return given;
 }

@@ -9,19 +9,17 @@
 
 #include "base/text.h"
 #include "pybridge/call.h"
-#include "pybridge/outputs.h"
-#include "pybridge/rows.h"
+#include "pybridge/pass.h"
 
-/* Bodies from this size on are decoded while other threads run Python. */
-enum { SCO_DECODE_WITHOUT_GIL_BYTES = 64 * 1024 };
+struct sco_device;
 
 /* What a scorer has for tensors. */
 struct sco_tensors {
     const struct sco_tensor_model *model;
+    struct sco_device *device; /* NULL: arrays are in main memory */
     struct sco_memory_shelf shelf;
-    struct sco_job job; /* of a call that is scored alone */
-    struct sco_rows rows;
-    struct sco_outputs outputs;
+    struct sco_job job;   /* of a call that is scored alone */
+    struct sco_pass pass; /* ... and its run() */
     struct sco_v2_output shares[SCO_V2_TENSORS_MAX]; /* of one request */
     struct sco_v2_reply reply;
     struct sco_text text;
@@ -48,23 +46,12 @@ enum sco_status sco_tensors_read(struct sco_tensors *tensors,
                                  const struct sco_call *call,
                                  struct sco_error *err);
 
-/* Gathers parts to tensors->rows in the same way; `bytes` are those of their
- * bodies. */
-SCO_NODISCARD
-enum sco_status sco_tensors_gather(struct sco_tensors *tensors,
-                                   struct sco_part *parts, size_t count,
-                                   size_t bytes, struct sco_error *err);
-
-/* Runs rows that were gathered: what run() returned, a new reference, or NULL
- * with an exception. The scorer's `time` has how long. */
-PyObject *sco_tensors_run(struct sco_scorer *scorer, uint64_t first,
-                          uint64_t count);
-
-/* Replies to a request with its outputs. -1, and an exception, without. */
+/* Replies to a request with its outputs, which all together have so many
+ * bytes. -1, and an exception, without. */
 int sco_tensors_give(struct sco_scorer *scorer, struct sco_sink *sink,
                      const struct sco_job *job,
                      const struct sco_v2_output *outputs, size_t count,
-                     uint64_t batch_rows);
+                     size_t bytes, uint64_t batch_rows);
 
 /* Replies to a request that is not what run() takes. */
 void sco_tensors_refuse(struct sco_scorer *scorer, struct sco_sink *sink,

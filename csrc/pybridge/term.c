@@ -69,6 +69,14 @@ sco_term_remove(void)
 }
 
 void
+sco_term_ask(void)
+{
+    if (worker_pid != 0) {
+        is_told = 1;
+    }
+}
+
+void
 sco_term_hold(void)
 {
     if (worker_pid != 0) {

@@ -17,6 +17,10 @@ void sco_term_install(void);
 /* As it was before, also for a signal that still waits. */
 void sco_term_remove(void);
 
+/* Ends this process as SIGTERM would, once nothing is in hand: what it needs
+ * is broken for good. Nothing where sco_term_install() did nothing. */
+void sco_term_ask(void);
+
 /* A request may be in hand from now on. */
 void sco_term_hold(void);
 

@@ -98,6 +98,45 @@ class Tensor:
     def __dlpack_device__(self) -> tuple[int, int]: ...
 
 @final
+class DeviceTensor:
+    """One input of a model in the memory of a GPU, or some of its rows."""
+
+    @property
+    def datatype(self) -> str: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, rows: slice, /) -> DeviceTensor: ...
+    def __dlpack__(
+        self,
+        *,
+        stream: int | None = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any: ...
+    def __dlpack_device__(self) -> tuple[int, int]: ...
+
+@final
+class Gpu:
+    """A GPU that was opened."""
+
+    @property
+    def device(self) -> int: ...
+    @property
+    def version(self) -> int: ...
+    def send(self, elements: Any, datatype: str, shape: tuple[int, ...], /) -> DeviceTensor:
+        """Copy elements to it, of a contiguous buffer."""
+
+    def fetch(self, capsule: Any, /) -> bytes:
+        """Copy elements from it, which a capsule of DLPack's has."""
+
+def open_gpu(paths: tuple[str, ...], device: int, /) -> Gpu:
+    """Open a GPU by the first of these CUDA runtimes that has it; RuntimeError without."""
+
+@final
 class Link:
     """A worker process's end of the line to its host."""
 

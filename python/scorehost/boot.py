@@ -275,6 +275,7 @@ def be_ready(scoring: Scoring) -> None:
     """
     if scoring.after_fork is not None:
         _run_users(scoring.after_fork, "after_fork", "")
+    scoring.open_device()
     _log().info("Worker with pid %d ready for serving traffic", os.getpid())
     logs.flush()
 

@@ -7,6 +7,7 @@ when the server loads the script. A mistake is raised where it stands.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar, overload
 
@@ -32,6 +33,9 @@ DATATYPES = {
     "FP64": "float64",
     "BYTES": "object",
 }
+
+#: Whose arrays run() can have in place of NumPy's; which is looked for first.
+FRAMEWORKS = ("torch", "cupy")
 
 # The same bounds stand in csrc/v2/signature.h, tensor/shape.h, batch/policy.h.
 TENSORS_MAX = 64
@@ -86,6 +90,8 @@ class TensorMark(NamedTuple):
     inputs: tuple[Declared, ...]
     outputs: tuple[Declared, ...]
     writable: bool = False
+    device: str = "cpu"
+    framework: str | None = None  # NumPy, or what the script imports if there is a GPU
 
 
 class BatchMark(NamedTuple):
@@ -107,6 +113,8 @@ def tensor(
     outputs: Mapping[str, Sequence[Any]] | None = None,
     *,
     writable: bool = False,
+    device: str = "cpu",
+    framework: str | None = None,
 ) -> Callable[[_Function], _Function]:
     """Has run() called with NumPy arrays, which the server makes of requests.
 
@@ -115,6 +123,10 @@ def tensor(
     several by name; an output may have the labels of its classes as a third
     item. Without ``outputs`` it may return any arrays. The arrays are
     read-only unless ``writable`` is set.
+
+    ``device="cuda"`` has them in the memory of a GPU, or without one in main
+    memory. They are then of ``framework``, "torch" or "cupy", by default the
+    one that the script imports; without either they are DeviceTensors.
     """
     if not isinstance(inputs, Mapping):
         raise TypeError(f"scorehost.tensor: inputs is no dict; write {_TENSOR_FORM}")
@@ -123,7 +135,11 @@ def tensor(
     if not isinstance(writable, bool):
         raise TypeError(f"scorehost.tensor: writable is True or False, not {writable!r}")
     mark = TensorMark(
-        tuple(_tensors("inputs", inputs)), tuple(_tensors("outputs", outputs or {})), writable
+        tuple(_tensors("inputs", inputs)),
+        tuple(_tensors("outputs", outputs or {})),
+        writable,
+        _device(device),
+        _framework(framework),
     )
     if not mark.inputs:
         raise ValueError(f"scorehost.tensor: inputs is empty; write {_TENSOR_FORM}")
@@ -229,6 +245,27 @@ def _labels(where: str, labels: Any = ()) -> tuple[str, ...]:
     if not isinstance(labels, (tuple, list)) or not all(isinstance(item, str) for item in labels):
         raise TypeError(f"{where}: labels are a list of texts, one for each class")
     return tuple(labels)
+
+
+def _device(device: str) -> str:
+    if device != "cpu" and not re.fullmatch("cuda(:[0-9]{1,3})?", str(device)):
+        raise ValueError(
+            f'scorehost.tensor: device is "cpu", "cuda" or "cuda:" and a number, not {device!r}'
+        )
+    return device
+
+
+def device_number(device: str) -> int | None:
+    """The number in "cuda:1"; None where there is none."""
+    number = device.partition(":")[2]
+    return int(number) if number else None
+
+
+def _framework(name: str | None) -> str | None:
+    if name not in (None, *FRAMEWORKS):
+        known = " or ".join(f'"{known}"' for known in FRAMEWORKS)
+        raise ValueError(f"scorehost.tensor: framework is {known}, not {name!r}")
+    return name
 
 
 def _check_tensor(function: Any, mark: TensorMark) -> None:

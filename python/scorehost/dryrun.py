@@ -202,6 +202,7 @@ class DryRun:
             scoring.init()
         except BaseException as exc:
             raise Gone(failures.describe(exc, "init")) from None
+        scoring.open_device()
         self.tell(init_ms=_ms(started), memory={"init": memory()})
 
     def _describe(self, scoring: script.Scoring, conf: settings.Settings) -> None:

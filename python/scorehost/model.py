@@ -67,6 +67,8 @@ class Model:
         self.inputs = mark.inputs
         self.outputs = mark.outputs
         self.writable = mark.writable
+        self.device = mark.device
+        self.framework = mark.framework
         self.batching = batching
 
     def signature(self, name: str) -> str:
@@ -86,6 +88,7 @@ class Model:
             "inputs": [str(item) for item in self.inputs],
             "outputs": [str(item) for item in self.outputs],
             "max_batch_size": self.batching.max_batch_size if self.batching is not None else 0,
+            "device": self.device,
         }
 
     def schemas(self) -> tuple[dict[str, Any], dict[str, Any]]:

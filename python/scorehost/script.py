@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from scorehost import decorators, isolation, model, tensors
-    from scorehost._core import Call, Tensor
+    from scorehost._core import Call, DeviceTensor, Gpu, Tensor
     from scorehost.settings import Settings
 
 script_log = logging.getLogger("azmlinfsrv.user_script")
@@ -212,7 +212,12 @@ def _mode_line(script: Script) -> str:
     if script.mode == "tensor" and script.model is not None:
         arrays = ", ".join(map(str, script.model.inputs))
         rows = " of the rows of many requests" if script.model.batching else ""
-        return f"run() takes tensors. Server will invoke it with NumPy arrays{rows}: {arrays}."
+        kind = "NumPy arrays"
+        if script.model.framework is not None:
+            kind = f"arrays of {script.model.framework}"
+        if script.model.device != "cpu":
+            kind = "arrays on the GPU"
+        return f"run() takes tensors. Server will invoke it with {kind}{rows}: {arrays}."
     if script.mode == "batch":
         return "run() takes batches. Server will invoke it with a list of inputs in JSON strings."
     return "run() is not decorated. Server will invoke it with the input in JSON string."
@@ -242,8 +247,12 @@ class Scoring:
     writable = False
 
     #: Makes an array for run() of a _core.Tensor, and outputs of its result.
-    array: Callable[[Tensor], Any] | None = None
-    outputs: Callable[[Any], list[tensors.Output]] | None = None
+    array: Callable[[Tensor | DeviceTensor], Any] | None = None
+    outputs: Callable[..., list[tensors.Output]] | None = None
+
+    #: The GPU in whose memory those arrays are, and the stream that run() works in.
+    gpu: Gpu | None = None
+    stream: Callable[[], int] | None = None
 
     _tensors: tensors.Tensors | None = None
 
@@ -276,7 +285,8 @@ class Scoring:
         self._tensors = tensors.Tensors(found)
         self.array, self.outputs = self._tensors.array, self._tensors.outputs
         self.signature = found.signature(model.name_of(settings))
-        self.tensor_way, self.writable = found.way, found.writable
+        self.tensor_way, self.writable = found.way, self._tensors.writable
+        self.stream = self._tensors.stream
         if found.batching is not None:
             self.batching = model.batching_text(found.batching, bodies=False)
 
@@ -285,6 +295,12 @@ class Scoring:
         decorated = self._decorated if self.mode == "schema" else None
         declared = self._model.schemas() if self.mode == "tensor" and self._model else None
         self.swaggers = swagger.build(self._settings, decorated, declared)
+
+    def open_device(self) -> None:
+        """Finds the GPU that the script wants its arrays on; in each worker, after init()."""
+        if self._tensors is not None:
+            self._tensors.open_device()
+            self.gpu, self.writable = self._tensors.gpu, self._tensors.writable
 
     def describe_model(self) -> dict[str, object] | None:
         """What the script takes and gives as a model, for people."""

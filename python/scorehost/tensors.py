@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from scorehost import decorators, errors, inputs
-from scorehost.decorators import DATATYPES, Declared, shape_text
+from scorehost.decorators import DATATYPES, Declared, device_number, shape_text
 
 try:
     import numpy
@@ -26,7 +26,8 @@ except ImportError as exc:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from scorehost._core import Call, Tensor
+    from scorehost._core import Call, DeviceTensor, Gpu, Tensor
+    from scorehost.frameworks import Framework
     from scorehost.model import Model
 
 log = logging.getLogger("azmlinfsrv.user_script")
@@ -52,31 +53,87 @@ _JSON_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
 class Tensors:
     """A model's tensors, to and fro."""
 
+    #: The GPU in whose memory run() has its arrays, once it has been opened.
+    gpu: Gpu | None = None
+
     def __init__(self, model: Model) -> None:
         self._model = model
         self._by_name = {item.name: item for item in model.outputs}
         self._only = model.outputs[0] if len(model.outputs) == 1 else None
         self._is_copied = model.way == "schema"
+        self._framework: Framework | None = None
+        #: Whether run() may write to what it gets: other frameworks cannot forbid it.
+        self.writable = model.writable
+        if model.framework is not None:
+            self._use(model.framework)
         self._brain_float: Any = None
-        if any(item.datatype == "BF16" for item in (*model.inputs, *model.outputs)):
+        if self._framework is None and any(
+            item.datatype == "BF16" for item in (*model.inputs, *model.outputs)
+        ):
             self._brain_float = _brain_float()
+
+    def _use(self, name: str | None) -> Framework:
+        from scorehost import frameworks
+
+        self._framework = frameworks.find(name)
+        self.writable = True
+        return self._framework
+
+    def open_device(self) -> None:
+        """Finds the GPU that the script asks for; without one there is a line in the log.
+
+        Only now is it known what the script imports, in init() for instance.
+        """
+        if self._model.device == "cpu":
+            return
+        from scorehost import _core, frameworks
+
+        framework = self._framework or self._use(None)
+        missing = framework.missing()
+        if missing is None:
+            number = device_number(self._model.device)
+            if number is None:
+                number = framework.device()
+            try:
+                self.gpu = _core.open_gpu(frameworks.runtimes(), number)
+                framework.use(number)
+                return
+            except RuntimeError as exc:
+                missing = str(exc)
+        log.warning(
+            "There is no GPU to be used (%s): run() gets arrays in main memory.", missing
+        )
+
+    def stream(self) -> int:
+        """The CUDA stream that run() works in, as its handle; 0 is the legacy one."""
+        return self._framework.stream() if self._framework is not None else 0
 
     # What run() is given
 
-    def array(self, tensor: Tensor) -> Any:
+    def array(self, tensor: Tensor | DeviceTensor) -> Any:
         """Makes the array that run() is given, over the tensor's own memory.
 
         An unmodified script gets a copy instead: its decorator would have
         made an array that is its own, to be changed, resized and kept.
         """
+        if self.gpu is not None and not hasattr(tensor, "items"):
+            return self._framework.of_device(tensor)  # type: ignore[union-attr]
         if tensor.datatype == "BYTES":
-            return self._texts(tensor.items(), tensor.shape)
+            return self._texts(tensor.items(), tensor.shape)  # type: ignore[union-attr]
         if self._is_copied:
             return numpy.array(tensor)
         array: Any = numpy.asarray(tensor)
         if self._brain_float is not None and tensor.datatype == "BF16":
             array = array.view(self._brain_float)
-        return self._guarded(array)
+        return self._given(tensor.datatype, array)
+
+    def _given(self, datatype: str, array: Any) -> Any:
+        """An array in main memory as run() gets it."""
+        if self._framework is None:
+            return self._guarded(array)
+        if datatype == "BF16":
+            return self._framework.of_bits(array)
+        return self._framework.of_host(array)
 
     def _texts(self, items: Sequence[bytes], shape: Sequence[int]) -> Any:
         array = numpy.empty(len(items), dtype=object)
@@ -93,16 +150,17 @@ class Tensors:
 
     # What run() returned
 
-    def outputs(self, result: Any) -> list[Output]:
+    def outputs(self, result: Any, stream: int | None = None) -> list[Output]:
         """Makes the outputs of what run() returned; WrongOutput says what is not right.
 
         They are in the order of the declaration, contiguous, and cast to
-        what was declared where that loses no kind.
+        what was declared where that loses no kind. What is in the memory of a
+        GPU comes as a capsule for work in `stream`, and without one is copied.
         """
         if self._only is not None and type(result) is numpy.ndarray:
-            return [self._declared(self._only, result)]
+            return [self._declared(self._only, result, stream)]
         if not self._by_name:
-            return [self._any(name, value) for name, value in _named(result)]
+            return [self._any(name, value, stream) for name, value in _named(result)]
         found = self._by_declaration(result)
         for name in found:
             if name not in self._by_name:
@@ -110,7 +168,7 @@ class Tensors:
                     f"run() returned an output {name!r}, and declared are "
                     f"{', '.join(self._by_name)}"
                 )
-        return [self._declared(item, found[item.name]) for item in self._model.outputs]
+        return [self._declared(item, found[item.name], stream) for item in self._model.outputs]
 
     def _by_declaration(self, result: Any) -> dict[str, Any]:
         names = list(self._by_name)
@@ -132,10 +190,14 @@ class Tensors:
             )
         return {names[0]: result}
 
-    def _declared(self, declared: Declared, value: Any) -> Output:
+    def _declared(self, declared: Declared, value: Any, stream: int | None) -> Output:
         name, datatype, wanted, _ = declared
-        made = self._elements(name, datatype, _array(name, value, datatype == "BYTES"))
-        shape = made.shape
+        kind = self._foreign(value)
+        if kind is not None:
+            shape, elements = self._of_framework(name, datatype, value, kind, stream)
+        else:
+            made = self._elements(name, datatype, _array(name, value, datatype == "BYTES"))
+            shape, elements = made.shape, _handed(made, datatype)
         if len(shape) != len(wanted) or any(
             length not in (-1, found) for length, found in zip(wanted, shape)
         ):
@@ -143,21 +205,43 @@ class Tensors:
                 f"run() returned the output {name!r} with shape {shape_text(shape)}, and "
                 f"{shape_text(wanted)} is declared"
             )
-        return name, datatype, shape, _handed(made, datatype)
+        return name, datatype, shape, elements
 
-    def _any(self, name: str, value: Any) -> Output:
+    def _any(self, name: str, value: Any, stream: int | None) -> Output:
         """An output of which nothing was declared."""
-        array = _array(name, value)
-        datatype = _NAMES.get(array.dtype.name)
-        if datatype is None and array.dtype.kind in "OSU":
+        kind = self._foreign(value)
+        array = value if kind is not None else _array(name, value)
+        datatype = _NAMES.get(kind or array.dtype.name)
+        if datatype is None and kind is None and array.dtype.kind in "OSU":
             datatype = "BYTES"
         if datatype is None:
             raise errors.WrongOutput(
                 f"run() returned the output {name!r} with elements of type {array.dtype}, for "
                 f"which there is no datatype: they are {', '.join(DATATYPES)}"
             )
+        if kind is not None:
+            return name, datatype, *self._of_framework(name, datatype, value, kind, stream)
         made = self._elements(name, datatype, array)
         return name, datatype, made.shape, _handed(made, datatype)
+
+    def _foreign(self, value: Any) -> str | None:
+        """NumPy's name for the elements of an array of the framework's; None: it is none."""
+        return self._framework.dtype(value) if self._framework is not None else None
+
+    def _of_framework(
+        self, name: str, datatype: str, value: Any, kind: str, stream: int | None
+    ) -> tuple[tuple[int, ...], Any]:
+        """Shape and elements of an array of the framework's, cast to a datatype."""
+        from scorehost import frameworks
+
+        if datatype == "BYTES" or not _is_same_kind(kind, DATATYPES[datatype]):
+            raise _other_kind(name, datatype, value)
+        framework: Any = self._framework
+        made = framework.cast(value, DATATYPES[datatype])
+        shape = tuple(map(int, made.shape))
+        if stream is not None and frameworks.is_on_gpu(made):
+            return shape, made.__dlpack__(stream=stream)
+        return shape, numpy.asarray(framework.host(made, self.gpu), order="C")
 
     def _elements(self, name: str, datatype: str, array: Any) -> Any:
         """The array with elements of a datatype; those of BF16 are bits."""
@@ -208,7 +292,10 @@ class Tensors:
         _check_items(name, datatype, items)
         if datatype == "BYTES":
             return self._texts([item.encode("utf-8", "surrogatepass") for item in items], shape)
-        return self._guarded(self._of_items(declared, items).reshape(shape))
+        array = self._given(datatype, self._of_items(declared, items).reshape(shape))
+        if self.gpu is not None and self._framework is not None:
+            return self._framework.sent(array, datatype, self.gpu)
+        return array
 
     def _of_items(self, declared: Declared, items: list[Any]) -> Any:
         name, datatype, _, _ = declared
@@ -259,7 +346,10 @@ def _named(result: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _holds_arrays(items: tuple[Any, ...]) -> bool:
-    return any(hasattr(item, "__array__") and numpy.ndim(item) > 0 for item in items)
+    return any(
+        hasattr(item, "__dlpack__") or (hasattr(item, "__array__") and numpy.ndim(item) > 0)
+        for item in items
+    )
 
 
 def _array(name: str, value: Any, is_bytes: bool = False) -> Any:
@@ -284,6 +374,17 @@ def _other_kind(name: str, datatype: str, array: Any) -> errors.WrongOutput:
         f"run() returned the output {name!r} with elements of type {array.dtype}, which are no "
         f"{datatype} without a loss; convert them if that is meant"
     )
+
+
+def _is_same_kind(kind: str, wanted: str) -> bool:
+    """Whether elements of one name can be another without a loss of kind; BF16 is a float."""
+    if kind == wanted:
+        return True
+    names = ["float32" if name == "bfloat16" else name for name in (kind, wanted)]
+    try:
+        return bool(numpy.can_cast(numpy.dtype(names[0]), numpy.dtype(names[1]), "same_kind"))
+    except TypeError:  # it is none of NumPy's
+        return False
 
 
 def _as_bits(name: str, array: Any) -> Any:

@@ -86,6 +86,7 @@ struct counts {
     long uploads, downloads, waits, host_calls;  /* that ever were */
     long bytes;                                  /* allocated now */
     long pageable; /* copies from or to memory that is not registered */
+    long heard;    /* host functions that were called */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -223,6 +224,7 @@ execute(struct operation *op)
         pthread_mutex_unlock(&lock);
         op->function(op->arg);
         pthread_mutex_lock(&lock);
+        counts.heard++;
         break;
     case KERNEL:
         compute(op);

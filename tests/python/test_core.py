@@ -48,8 +48,8 @@ def test_the_stubs_name_what_is_there() -> None:
 def test_nothing_else_is_public() -> None:
     public = {name for name in vars(_core) if not name.startswith("_")}
     assert public == {
-        "Call", "Link", "Tensor", "attach", "cancelled", "connect", "curve_keypair", "probe",
-        "serve", "tie", "time_left", "version",
+        "Call", "DeviceTensor", "Gpu", "Link", "Tensor", "attach", "cancelled", "connect",
+        "curve_keypair", "open_gpu", "probe", "serve", "tie", "time_left", "version",
     }
 
 

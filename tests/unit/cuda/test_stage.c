@@ -261,14 +261,14 @@ test_run_again_in_halves(void **state)
     /* A run() that writes over its input, and is run again. */
     block = (char *)flight.slot->block->at + 4096;
     assert_int_equal(sco_stage_wait(flight.slot, NULL), SCO_OK);
-    flight.slot->state = SCO_STAGE_TAKEN;
+    sco_stage_reuse(flight.slot);
     assert_int_equal(fake.affine(SCO_CUDA_LEGACY, block, block, FLOATS, 0, 7),
                      0);
     assert_int_equal(sco_stage_leave(flight.slot, SCO_CUDA_LEGACY, NULL),
                      SCO_OK);
     assert_int_equal(sco_stage_send(flight.slot, NULL), SCO_OK);
     assert_int_equal(sco_stage_wait(flight.slot, NULL), SCO_OK);
-    flight.slot->state = SCO_STAGE_TAKEN;
+    sco_stage_reuse(flight.slot);
     assert_int_equal(sco_stage_upload(flight.slot, 4096, BYTES, NULL), SCO_OK);
     assert_int_equal(sco_stage_arrive(flight.slot, SCO_CUDA_LEGACY, NULL),
                      SCO_OK);
@@ -277,7 +277,6 @@ test_run_again_in_halves(void **state)
         0);
     assert_int_equal(sco_stage_leave(flight.slot, SCO_CUDA_LEGACY, NULL),
                      SCO_OK);
-    flight.slot->back_used = 0;
     assert_int_equal(sco_stage_download(flight.slot, flight.result->at, BYTES,
                                         &flight.back, NULL),
                      SCO_OK);

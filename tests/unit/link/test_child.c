@@ -314,6 +314,26 @@ test_stopping_ends_the_wait(void **state)
     (void)close(ends->child);
 }
 
+static void
+test_a_poke_ends_the_wait(void **state)
+{
+    struct ends *ends = *state;
+    struct waiter waiter = { .child = NULL };
+    pthread_t thread;
+
+    assert_int_equal(sco_child_join(ends->lane, &waiter.child, NULL), SCO_OK);
+    sco_child_poke(waiter.child); /* the wait that follows */
+    assert_int_equal(sco_child_wait(waiter.child), SCO_CHILD_NONE);
+    assert_int_equal(pthread_create(&thread, NULL, wait_body, &waiter), 0);
+    while (!child_sleeps(ends->lane)) {
+    }
+    sco_child_poke(waiter.child);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(waiter.event, SCO_CHILD_NONE);
+    sco_child_destroy(waiter.child);
+    (void)close(ends->child);
+}
+
 #define WITH_ENDS(test) \
     cmocka_unit_test_setup_teardown(test, make_ends, drop_ends)
 
@@ -332,6 +352,7 @@ main(void)
         WITH_ENDS(test_a_boot_text_that_is_too_long_is_not_sent),
         WITH_ENDS(test_a_signal_ends_the_wait),
         WITH_ENDS(test_stopping_ends_the_wait),
+        WITH_ENDS(test_a_poke_ends_the_wait),
     };
 
     return cmocka_run_group_tests_name("child", tests, NULL, NULL);

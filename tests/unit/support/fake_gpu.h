@@ -15,7 +15,7 @@ struct fake_counts {
     long blocks, registrations, streams, events; /* that are there now */
     long uploads, downloads, waits, host_calls;  /* that ever were */
     long bytes;                                  /* allocated now */
-    long pageable;
+    long pageable, heard;
 };
 
 struct fake_gpu {
