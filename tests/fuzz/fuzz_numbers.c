@@ -102,7 +102,8 @@ is_bare(struct sco_slice text)
 static void
 check_against_strtod(const struct result *result, struct sco_slice text)
 {
-    double ours, theirs;
+    uint64_t ours, theirs;
+    double number;
     char *copy;
 
     if (result->shape.rank > 0 || !is_bare(text)) {
@@ -112,9 +113,10 @@ check_against_strtod(const struct result *result, struct sco_slice text)
     SCO_CHECK(copy != NULL, "memory");
     memcpy(copy, text.data, text.len);
     copy[text.len] = '\0';
-    theirs = strtod(copy, NULL);
+    number = strtod(copy, NULL);
+    memcpy(&theirs, &number, sizeof(theirs));
     memcpy(&ours, result->out.data, sizeof(ours));
-    SCO_CHECK(memcmp(&ours, &theirs, sizeof(ours)) == 0, "another double");
+    SCO_CHECK(ours == theirs, "another double");
     free(copy);
 }
 
