@@ -344,6 +344,7 @@ test_a_gpu_that_fails(void **state)
     assert_int_equal(err.status, SCO_SCRIPT);
     assert_non_null(strstr(err.text, "an illegal memory access"));
     /* It stays so. */
+    sco_stage_reuse(flight.slot);
     assert_int_equal(sco_stage_upload(flight.slot, 0, 16, &err), SCO_SCRIPT);
     sco_stage_give(flight.slot);
     sco_stage_destroy(stage);
