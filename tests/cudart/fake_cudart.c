@@ -19,6 +19,7 @@
  * Functions of its own are called fake...(): kernels, and what was counted.
  */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -95,7 +96,7 @@ static struct stream legacy = { .is_used = true };
 static struct stream streams[STREAMS_MOST];
 static struct range ranges[RANGES_MOST];
 static struct counts counts;
-static int sticky;
+static atomic_int sticky; /* CUDA's error for ever, or SUCCESS */
 static bool is_running;
 static unsigned seed = 1;
 static long delay_us;
