@@ -152,14 +152,14 @@ sco_link_type_create(PyObject *module)
 }
 
 PyObject *
-sco_link_attach(PyTypeObject *type, int fd)
+sco_link_attach(PyTypeObject *type, int fd, int parent)
 {
     struct sco_error err = { .text = "" };
     struct sco_child *child = NULL;
     struct link_object *link;
     enum sco_status status;
 
-    Py_BEGIN_ALLOW_THREADS status = sco_child_attach(fd, &child, &err);
+    Py_BEGIN_ALLOW_THREADS status = sco_child_attach(fd, parent, &child, &err);
     Py_END_ALLOW_THREADS if (status != SCO_OK)
     {
         return sco_raise(status, &err);
