@@ -62,8 +62,12 @@ $(STAMPS)/packages: pyproject.toml | build/stamps/system-build
 	@mkdir -p $(@D) && touch $@
 
 $(STAMPS)/test-packages: pyproject.toml | build/stamps/system-test
-	@$(call venv,test lint)
+	@$(call venv,test)
 	@mkdir -p $(@D) && touch $@ $(STAMPS)/packages
+
+$(STAMPS)/lint-packages: pyproject.toml | $(STAMPS)/test-packages
+	@$(call venv,test lint)
+	@touch $@
 
 $(STAMPS)/installed: $(SOURCES) | $(STAMPS)/packages
 	@$(SAY) "building scorehost and installing it in $(VENV)"
@@ -94,19 +98,19 @@ test: lint test-c test-package test-kinds test-others
 lint: lint-format lint-house lint-python lint-cppcheck lint-tidy
 
 .PHONY: lint-format
-lint-format: $(STAMPS)/test-packages
+lint-format: $(STAMPS)/lint-packages
 	@$(SAY) "clang-format"
 	@$(BIN)/clang-format --dry-run -Werror $(C_FILES) $(H_FILES) || \
 	    { $(SAY) "make format puts it right"; exit 1; }
 
 .PHONY: lint-house
-lint-house: $(STAMPS)/test-packages
+lint-house: $(STAMPS)/lint-packages
 	@$(SAY) "the rules of the house, and their own tests"
 	@$(BIN)/python tests/lint/house.py
 	@$(BIN)/python -m pytest -q tests/lint
 
 .PHONY: lint-python
-lint-python: $(STAMPS)/test-packages
+lint-python: $(STAMPS)/lint-packages
 	@$(SAY) "flake8"
 	@$(BIN)/python -m flake8 python tests benchmarks .ci
 	@$(SAY) "mypy --strict"
@@ -225,7 +229,7 @@ fuzz:
 # ---- the rest ---------------------------------------------------------
 
 .PHONY: format
-format: $(STAMPS)/test-packages
+format: $(STAMPS)/lint-packages
 	@$(BIN)/clang-format -i $(C_FILES) $(H_FILES)
 
 .PHONY: clean

@@ -4,6 +4,7 @@
 #include "link/child_int.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -23,15 +24,44 @@ sco_child_ignore_dumps(void)
     }
 }
 
-enum sco_status
-sco_child_tie(int socket, struct sco_error *err)
-{
-    char byte;
+/* The last thread of a process that ends comes this much after the first. */
+enum { END_MS = 2000 };
 
+/* Whether the other end of a socket is closed, or gets closed meanwhile. */
+static bool
+is_closed_within(int socket, int wait_ms)
+{
+    struct pollfd other = { .fd = socket, .events = POLLRDHUP };
+
+    while (poll(&other, 1, wait_ms) < 0 && errno == EINTR) {
+    }
+    return (other.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+/* Whether our parent is one no more. Who made the socket may never have been
+ * it, where a program was put between us and the host. */
+static bool
+has_parent_gone(int socket, pid_t parent)
+{
+    struct ucred maker = { 0 };
+    socklen_t bytes = sizeof(maker);
+
+    if (parent != 0) {
+        return parent != getppid() || is_closed_within(socket, 0);
+    }
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &maker, &bytes) != 0) {
+        return true;
+    }
+    return is_closed_within(socket, maker.pid == getppid() ? 0 : END_MS);
+}
+
+enum sco_status
+sco_child_tie(int socket, pid_t parent, struct sco_error *err)
+{
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) {
         return sco_fail(err, SCO_INTERNAL, "prctl: %s", strerror(errno));
     }
-    if (recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0) {
+    if (has_parent_gone(socket, parent)) {
         return sco_fail(err, SCO_CLOSED, "the host is gone");
     }
     return SCO_OK;
@@ -100,7 +130,8 @@ map_shared(struct sco_child *child, const struct link_hello *hello,
 }
 
 enum sco_status
-sco_child_attach(int fd, struct sco_child **out, struct sco_error *err)
+sco_child_attach(int fd, pid_t parent, struct sco_child **out,
+                 struct sco_error *err)
 {
     struct sco_child *child = calloc(1, sizeof(*child));
     struct link_hello hello = { 0 };
@@ -128,7 +159,7 @@ sco_child_attach(int fd, struct sco_child **out, struct sco_error *err)
     if (status != SCO_OK) {
         goto fail;
     }
-    status = sco_child_tie(fd, err);
+    status = sco_child_tie(fd, parent, err);
     if (status != SCO_OK) {
         goto fail;
     }

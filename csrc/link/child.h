@@ -17,6 +17,7 @@
 
 #include <signal.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct sco_child;
 
@@ -46,22 +47,25 @@ struct sco_child_line {
 };
 
 /* Joins the host over an inherited descriptor: asks the kernel to end this
- * process with its parent, maps the arena, and receives the boot text.
+ * process with its parent (`parent`: see sco_child_tie()), maps the arena, and
+ * receives the boot text.
  *
  * Ownership: takes `fd`; the caller owns *out.
  * Errors:    SCO_INVALID when the other end speaks something else,
  *            SCO_CLOSED when the host is gone, SCO_NOMEM. */
 SCO_NODISCARD
-enum sco_status sco_child_attach(int fd, struct sco_child **out,
+enum sco_status sco_child_attach(int fd, pid_t parent, struct sco_child **out,
                                  struct sco_error *err);
 
-/* Asks the kernel to end this process with its parent. Whether that had gone
- * before it could be asked, the socket tells, if the parent alone has its
- * other end. (The parent's number does not: the host may be process 1.)
+/* Asks the kernel to end this process with its parent, which has the socket's
+ * other end, and made it unless `parent` says who it is. One that went before
+ * the kernel was asked is known by its number, which is another one's then; a
+ * process of many threads ends bit by bit, and its sockets last.
  *
+ * Blocks: two seconds at most, where another program stands in between.
  * Errors: SCO_CLOSED when the parent is gone, SCO_INTERNAL. */
 SCO_NODISCARD
-enum sco_status sco_child_tie(int socket, struct sco_error *err);
+enum sco_status sco_child_tie(int socket, pid_t parent, struct sco_error *err);
 
 struct sco_lane;
 

@@ -63,12 +63,12 @@ core_serve(PyObject *module, PyObject *args)
 static PyObject *
 core_attach(PyObject *module, PyObject *args)
 {
-    int fd;
+    int fd, parent = 0;
 
-    if (!PyArg_ParseTuple(args, "i:attach", &fd)) {
+    if (!PyArg_ParseTuple(args, "i|i:attach", &fd, &parent)) {
         return NULL;
     }
-    return sco_link_attach(state_of(module)->link_type, fd);
+    return sco_link_attach(state_of(module)->link_type, fd, parent);
 }
 
 static PyObject *
@@ -114,7 +114,7 @@ core_tie(PyObject *module, PyObject *args)
     if (!PyArg_ParseTuple(args, "i:tie", &fd)) {
         return NULL;
     }
-    status = sco_child_tie(fd, &err);
+    status = sco_child_tie(fd, /* parent */ 0, &err);
     if (status != SCO_OK) {
         return sco_raise(status, &err);
     }
@@ -168,8 +168,9 @@ static PyMethodDef core_methods[] = {
       "Runs the host until it is told to stop; the exit code. By default it\n"
       "has a process of its own, which is started again when it crashes." },
     { "attach", core_attach, METH_VARARGS,
-      "attach(fd, /)\n--\n\n"
-      "Joins the host as a worker process, over an inherited descriptor." },
+      "attach(fd, parent=0, /)\n--\n\n"
+      "Joins the host as a worker process, over an inherited descriptor.\n\n"
+      "It ends with the process `parent`, or with the one that made it." },
     { "connect", core_connect, METH_VARARGS,
       "connect(endpoint, name, gpu, script, script_hash, credits, secret, "
       "server_key, /)\n--\n\n"

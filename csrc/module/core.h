@@ -46,8 +46,8 @@ PyObject *sco_link_keypair(void);
 /* Joins a host over an inherited descriptor: a new Link, or NULL with an
  * exception.
  *
- * Ownership: takes `fd`.
+ * Ownership: takes `fd`; `parent` as in sco_child_tie().
  * Blocks:    until the host has sent the boot text, without the GIL. */
-PyObject *sco_link_attach(PyTypeObject *type, int fd);
+PyObject *sco_link_attach(PyTypeObject *type, int fd, int parent);
 
 #endif

@@ -1,6 +1,8 @@
 #include "module/core.h"
 
+#include "base/clock.h"
 #include "link/child.h"
+#include "link/zmq_term.h"
 #include "link/zmq_worker.h"
 #include "pybridge/errors.h"
 #include "pybridge/serve.h"
@@ -9,6 +11,9 @@
 
 /* What serve() returns, and the process exits with. */
 enum { EXIT_RENEW = 75, EXIT_REFUSED = 1 };
+
+/* A signal to stop that comes so soon after the first is the same one. */
+#define INSIST_NS SCO_NS_PER_S
 
 struct link_object {
     PyObject_HEAD struct sco_child *child;
@@ -45,6 +50,7 @@ end_line(struct link_object *link)
     if (line == NULL) {
         return 0;
     }
+    sco_zmq_term_remove();
     link->line = NULL;
     link->child = NULL;
     Py_BEGIN_ALLOW_THREADS end = sco_zmq_worker_destroy(line);
@@ -76,15 +82,15 @@ link_serve(PyObject *self, PyObject *scoring)
     return PyLong_FromLong(end_line(link));
 }
 
-/* Has a remote worker answer what it has, and end. */
+/* Has signals end a remote worker when it has answered what it has. */
 static PyObject *
-link_stop(PyObject *self, PyObject *args)
+link_stop_on_signals(PyObject *self, PyObject *args)
 {
-    struct link_object *link = (struct link_object *)self;
+    const struct link_object *link = (const struct link_object *)self;
 
     (void)args;
     if (link->line != NULL) {
-        sco_zmq_worker_stop(link->line);
+        sco_zmq_term_install(link->line, INSIST_NS);
     }
     Py_RETURN_NONE;
 }
@@ -107,9 +113,11 @@ static PyMethodDef link_methods[] = {
     { "serve", link_serve, METH_O,
       "serve(scoring, /)\n--\n\n"
       "Scores what the host sends until it says stop; the exit code." },
-    { "stop", link_stop, METH_NOARGS,
-      "stop()\n--\n\n"
-      "Has a remote worker answer what it has, and serve() return." },
+    { "stop_on_signals", link_stop_on_signals, METH_NOARGS,
+      "stop_on_signals()\n--\n\n"
+      "Has SIGTERM and SIGINT end a remote worker when it has answered what "
+      "it has.\n\n"
+      "A later one ends it at once; but one that comes by two ways is one." },
     { NULL, NULL, 0, NULL },
 };
 
@@ -144,14 +152,14 @@ sco_link_type_create(PyObject *module)
 }
 
 PyObject *
-sco_link_attach(PyTypeObject *type, int fd)
+sco_link_attach(PyTypeObject *type, int fd, int parent)
 {
     struct sco_error err = { .text = "" };
     struct sco_child *child = NULL;
     struct link_object *link;
     enum sco_status status;
 
-    Py_BEGIN_ALLOW_THREADS status = sco_child_attach(fd, &child, &err);
+    Py_BEGIN_ALLOW_THREADS status = sco_child_attach(fd, parent, &child, &err);
     Py_END_ALLOW_THREADS if (status != SCO_OK)
     {
         return sco_raise(status, &err);

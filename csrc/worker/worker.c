@@ -130,10 +130,14 @@ over_at_ns(const struct sco_worker *worker, const struct sco_request *req)
     return sco_arena_started_ns(req->arena, req->slot) + setup->limit_ns;
 }
 
+/* The script is interrupted in the next turn only: at the end of this one the
+ * client's answer and its lines in the log go out, before what the script has
+ * to say to it. */
 static void
 overrun(struct sco_worker *worker, struct sco_request *req, uint64_t now_ns)
 {
     worker->overdue_ticket = req->ticket;
+    worker->overdue_told = false;
     sco_arena_cancel(req->arena, req->slot, SCO_CANCEL_TIMEOUT);
     if (req->stream != NULL) {
         sco_stream_end(req->stream, SCO_TIMEOUT);
@@ -146,6 +150,13 @@ overrun(struct sco_worker *worker, struct sco_request *req, uint64_t now_ns)
             worker->number, (int)worker->pid,
             (double)(now_ns - sco_arena_started_ns(req->arena, req->slot)) /
                 1e9);
+    sco_loop_timer_set(worker->setup->loop, &worker->limit, now_ns + 1);
+}
+
+static void
+tell_overdue(struct sco_worker *worker, uint64_t now_ns)
+{
+    worker->overdue_told = true;
     worker->ops->dump(worker);
     worker->ops->interrupt(worker);
     sco_loop_timer_set(worker->setup->loop, &worker->limit, now_ns + MERCY_NS);
@@ -178,6 +189,10 @@ on_limit(void *arg, uint64_t now_ns)
     }
     if (req == NULL) {
         look_again(worker, 0, now_ns);
+        return;
+    }
+    if (worker->overdue_ticket == req->ticket && !worker->overdue_told) {
+        tell_overdue(worker, now_ns);
         return;
     }
     if (worker->overdue_ticket == req->ticket) {

@@ -80,6 +80,7 @@ struct sco_worker {
     size_t held_count;
     struct sco_timer limit;
     uint64_t overdue_ticket; /* answered as timed out; 0: none */
+    bool overdue_told;       /* ... and its script was interrupted */
     uint64_t begun_ns;       /* when it was started */
     enum sco_worker_state state;
     pid_t pid; /* the process that runs the script; 0: not yet */

@@ -27,9 +27,6 @@ USAGE_FAILED, BOOT_FAILED, RENEW = 2, 3, 75
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 10.0
 USEFUL_S = 5.0
 
-#: A signal so long after the first one is meant as a second one.
-INSIST_S = 1.0
-
 KEY_CHARS = 40
 
 #: Names the process that a worker ends with.
@@ -170,35 +167,17 @@ def connect(given: Mapping[str, str]) -> Link:
         raise UsageError(str(error)) from None
 
 
-def stop_on_signals(link: Link) -> None:
-    """Has SIGTERM and SIGINT end the worker when it has answered what it has.
-
-    A later one ends it at once; but one that comes by two ways is one.
-    """
-    import signal
-    import time
-
-    first_s: list[float] = []
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        link.stop()
-        first_s.append(time.monotonic())
-        if first_s[-1] - first_s[0] > INSIST_S:
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-
-
 def end_with_guard() -> None:
     """Has the kernel end this process as if asked to, when its guard is killed."""
     import ctypes
     import signal
 
     set_death_signal = 1  # PR_SET_PDEATHSIG
-    if os.environ.pop(GUARD, "") == str(os.getppid()):
+    guard_pid = os.environ.pop(GUARD, "")
+    if guard_pid:
         ctypes.CDLL(None).prctl(set_death_signal, int(signal.SIGTERM), 0, 0, 0)
+        if guard_pid != str(os.getppid()):  # it was killed before that
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def work(given: Mapping[str, str]) -> int:
@@ -215,7 +194,7 @@ def work(given: Mapping[str, str]) -> int:
     }
     try:
         scoring = boot.start(told, worker=True)
-        stop_on_signals(link)
+        link.stop_on_signals()
         return link.serve(scoring)
     finally:
         logs.flush()

@@ -145,8 +145,9 @@ class Zygote:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         leave_exit_handlers()
         reseed()
-        link = _core.attach(link_fd)
-        if os.getppid() != self._pid:
+        try:
+            link = _core.attach(link_fd, self._pid)
+        except ConnectionError:
             return 1  # it ended before we could ask to end with it
         log_memory()
         boot.be_ready(self._scoring)

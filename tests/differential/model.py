@@ -48,7 +48,7 @@ class Request:
     ordered: bool = True
     #: The worker dies of this request: wait until its successor is ready.
     reboots: bool = False
-    #: What the log says of it that may come after its access line.
+    #: What the log says of it that may come after its access line: patterns.
     says: tuple[str, ...] = ()
 
     def encode(self) -> bytes:

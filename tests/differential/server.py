@@ -184,18 +184,18 @@ class Server:
         if wire.exchange(self.port, data).status != 200:
             return False
         if self.play.fence:
-            self._wait_said((f"{target} ",))
+            self._wait_said((f"{re.escape(target)} ",))
         return True
 
     def _wait_said(self, texts: Sequence[str]) -> None:
-        """Wait for texts among the new lines of either stream.
+        """Wait for patterns among the new lines of either stream.
 
         Where one does not come it is missing in the answer, and seen there.
         """
         end = time.monotonic() + START_S
         while time.monotonic() < end and self.alive():
             fresh = self._fresh("stdout") + self._fresh("stderr")
-            if all(text.encode() in fresh for text in texts):
+            if all(re.search(text.encode(), fresh) for text in texts):
                 return
             time.sleep(0.002)
 

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Union
 
-from .wire import Address, Connection, Headers, Response, request, until
+from .wire import PATIENCE_S, Address, Connection, Headers, Response, request, until
 
 SHARED_SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 OWN_SCRIPTS = Path(__file__).resolve().parent / "scripts"
@@ -51,7 +51,7 @@ def command() -> list[str]:
 @functools.cache
 def library_is_strict() -> bool:
     """Whether the HTTP library is libmicrohttpd 1.0, which refuses more by itself."""
-    told = subprocess.run([*command(), "--version"], capture_output=True, text=True, timeout=30)
+    told = subprocess.run([*command(), "--version"], capture_output=True, text=True, timeout=250)
     assert "libmicrohttpd " in told.stdout, told
     return "libmicrohttpd 0." not in told.stdout
 
@@ -426,7 +426,7 @@ class Host:
         """Send the host a signal."""
         self.process.send_signal(number)
 
-    def wait(self, seconds: float = 20.0) -> int:
+    def wait(self, seconds: float = PATIENCE_S) -> int:
         """Wait for the end; returns the exit code."""
         return self.process.wait(seconds)
 

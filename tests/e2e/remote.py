@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .conftest import Make
 from .host import Host, children
-from .wire import until
+from .wire import PATIENCE_S, until
 
 
 class Remote:
@@ -68,7 +68,7 @@ class Remote:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End it by a signal; returns the exit code."""
         self.process.send_signal(number)
-        return self.process.wait(20)
+        return self.process.wait(PATIENCE_S)
 
     def close(self) -> None:
         """End whatever is left of it."""

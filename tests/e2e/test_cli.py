@@ -20,7 +20,7 @@ def call(*arguments: str, folder: Path) -> "subprocess.CompletedProcess[str]":
     """Run the command to its end."""
     env = {"PATH": os.environ["PATH"], "HOME": str(folder)}
     return subprocess.run([*PROGRAM, *arguments], cwd=folder, env=env, capture_output=True,
-                          text=True, timeout=60, check=False)
+                          text=True, timeout=250, check=False)
 
 
 @pytest.mark.parametrize("arguments", [("echo.py",), ("--entry_script", "echo.py")])

@@ -39,7 +39,7 @@ def test_a_connection_serves_many_requests(server: Host) -> None:
 
 
 def test_the_library_that_most_people_use_keeps_the_connection(server: Host) -> None:
-    client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE_S)
     client.request("POST", "/score", json.dumps(ECHO))
     assert client.getresponse().read() == b'"x"'
     socket_before = client.sock

@@ -29,7 +29,7 @@ needs_numpy = pytest.mark.kinds(
 def iris(module_host: Make, tmp_path_factory: pytest.TempPathFactory) -> Host:
     folder = tmp_path_factory.mktemp("iris")
     train = SHARED_SCRIPTS / "sklearn_iris" / "train.py"
-    subprocess.run([sys.executable, str(train), str(folder)], check=True, timeout=60,
+    subprocess.run([sys.executable, str(train), str(folder)], check=True, timeout=250,
                    capture_output=True)
     return module_host("", "--entry_script", "score.py", "--model_dir", str(folder),
                        "--worker_count", "2", copies=["sklearn_iris"])

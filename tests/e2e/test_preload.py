@@ -230,7 +230,7 @@ def test_who_tells_all_processes_loses_no_request(lab: Host) -> None:
 
 
 def test_ending_does_not_wait_for_init(host: Make) -> None:
-    server = start(host, "import time\ndef init(): time.sleep(60)\ndef run(data): pass\n",
+    server = start(host, "import time\ndef init(): time.sleep(600)\ndef run(data): pass\n",
                    wait=False)
     server.wait_said("Invoking user's init", "stdout")
     assert server.stop() == 0

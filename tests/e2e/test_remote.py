@@ -16,7 +16,7 @@ import pytest
 
 from .conftest import Make
 from .remote import Farm, Remote, farms, free_port
-from .wire import request, until
+from .wire import PATIENCE_S, request, until
 
 LOST = "The remote worker {} was lost ({}) while it scored this request. " \
     "Check the logs for more info."
@@ -31,7 +31,7 @@ def farm(host: Make, tmp_path: Path) -> Iterator[Farm]:
 def keygen(folder: Path, *names: str) -> None:
     """Make keys as users do."""
     subprocess.run([sys.executable, "-m", "scorehost.keys", str(folder), *names],
-                   check=True, capture_output=True, timeout=30)
+                   check=True, capture_output=True, timeout=250)
 
 
 # Answers
@@ -261,7 +261,7 @@ def test_sigterm_lets_a_worker_answer_first(farm: Farm) -> None:
     assert not gate.is_answered(0.3)
     host.open("last")
     assert gate.result().json == "last"
-    assert remote.process.wait(20) == 0
+    assert remote.process.wait(PATIENCE_S) == 0
     host.wait_said("remote worker alpha has left")
     assert host.do("echo", value=1).status == 503
 
@@ -298,7 +298,7 @@ def test_a_guard_that_is_killed_takes_its_worker_along(farm: Farm) -> None:
 def test_a_script_that_cannot_be_loaded_ends_the_worker(farm: Farm) -> None:
     farm.start()
     remote = farm.spawn("alpha", script="nowhere.py")
-    assert remote.process.wait(20) == 3
+    assert remote.process.wait(PATIENCE_S) == 3
 
 
 # Keys
@@ -339,7 +339,7 @@ def test_no_network_without_keys(farm: Farm, host: Make) -> None:
     assert f"{wide} is not of this machine alone, so it needs keys" in server.stderr
     farm.hosts.append(server)
     remote = Remote(server, wide.replace("0.0.0.0", "192.0.2.1"), "alpha")
-    assert remote.process.wait(20) == 2
+    assert remote.process.wait(PATIENCE_S) == 2
     assert "needs keys: make them with `scorehost keygen`" in remote.stderr
 
 

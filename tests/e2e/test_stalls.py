@@ -17,7 +17,7 @@ from .wire import request, until
 apart = pytest.mark.kinds("process", why="the script must run while the host does not")
 
 #: What is allowed in each test, long enough for a machine that stalls by itself, too.
-LIMIT_MS = 1500
+LIMIT_MS = 3000
 
 
 @contextmanager

@@ -21,7 +21,7 @@ GOOD = "def init(): pass\ndef run(data): return data\n"
 def call(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run the command to its end."""
     return subprocess.run([*command(), *arguments], cwd=folder, capture_output=True, text=True,
-                          timeout=30, check=False)
+                          timeout=250, check=False)
 
 
 def ended(server: Host, code: int) -> Host:

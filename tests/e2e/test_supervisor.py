@@ -113,7 +113,7 @@ def test_a_crash_at_import_is_tried_a_few_times(
                   files={"score.py": "import faulthandler; faulthandler.disable()\n" + script},
                   wait=False)
     assert server.wait() == code
-    assert server.stderr.count("Using worker: thread") == 5
+    assert server.stderr.count("the host (pid:") == 5
     assert server.stderr.count("host-backoff ") == 3
     (given_up,) = [line for line in server.lines("stderr") if "host-given-up" in line.text]
     assert given_up.level == "C" and given_up.text.count(how) == 5
@@ -150,7 +150,7 @@ def what_is_remembered(server: Host) -> str:
             "print(getattr(verdicts.recall(sys.argv[1]), 'reason', ''))")
     done = subprocess.run([sys.executable, "-c", code, str(server.app / "score.py")],
                           env={**server.env, "AML_APP_ROOT": str(server.app)},
-                          capture_output=True, text=True, timeout=30)
+                          capture_output=True, text=True, timeout=250)
     return done.stdout.strip()
 
 
@@ -168,7 +168,7 @@ def test_crashes_are_known_at_the_next_start(host: Make) -> None:
     first.wait_ready(3)
     assert first.stop() == 0
     done = subprocess.run([sys.executable, "-m", "scorehost.cli", "check", "score.py"],
-                          cwd=first.app, env=first.env, capture_output=True, text=True, timeout=60)
+                          cwd=first.app, env=first.env, capture_output=True, text=True, timeout=250)
     assert "process: score.py has crashed its process more than once" in done.stdout, done
 
 
@@ -436,7 +436,7 @@ def in_namespace() -> list[str]:
     """What makes a command PID 1; skips where that is not permitted."""
     prefix = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
     try:
-        done = subprocess.run([*prefix, "true"], capture_output=True, timeout=20)
+        done = subprocess.run([*prefix, "true"], capture_output=True, timeout=250)
     except FileNotFoundError:
         pytest.skip("there is no unshare here")
     if done.returncode != 0:

@@ -38,7 +38,7 @@ class Check:
             env=self.environ | environ,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=250,
             check=False,
         )
 

@@ -28,7 +28,7 @@ def run(tmp_path: Path) -> Run:
             env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=250,
             check=False,
         )
 

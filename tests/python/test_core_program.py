@@ -23,7 +23,7 @@ def run_program(*args: str, **environ: str) -> subprocess.CompletedProcess[str]:
         env={**inherited, **environ},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=250,
     )
 
 
@@ -42,7 +42,7 @@ def test_takes_the_python_beside_it() -> None:
         [sys.executable, "-m", "scorehost.azmlinfsrv", "--help"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=250,
     )
     ended = run_program("--help")
     assert ended.returncode == theirs.returncode

@@ -23,7 +23,7 @@ def child(code: str, cwd: Path, *paths: Path, **env: str) -> str:
         env={**os.environ, "PYTHONPATH": path, **env},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=250,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

@@ -179,7 +179,7 @@ waiting.join()
 """
     done = subprocess.run(
         [sys.executable, "-c", code.format(path=sys.path)],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=250, check=False,
     )
     assert done.stdout == "['pool', 'thread']\n", done.stderr
 
@@ -229,7 +229,7 @@ def probe(root: Path, source: str, **told: object) -> dict[str, Any]:
             "AML_APP_ROOT": str(root),
             "AZUREML_ENTRY_SCRIPT": str(root / "score.py"),
         },
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=250, check=False,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)  # type: ignore[no-any-return]

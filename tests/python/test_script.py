@@ -485,7 +485,7 @@ print(json.dumps(sorted(set(sys.modules) - before)))
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=250,
     )
     new = {name.split(".")[0] for name in json.loads(done.stdout)}
     heavy = {"inspect", "dataclasses", "asyncio", "flask", "werkzeug", "numpy", "urllib"}

@@ -26,7 +26,7 @@ def shown(what: str, all_threads: bool = False) -> subprocess.CompletedProcess[s
     """What a program writes that does this in a function."""
     code = START.format(path=sys.path, what=what, all_threads=all_threads)
     return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=250, check=False
     )
 
 
@@ -47,7 +47,7 @@ def test_a_crash_shows_a_stack() -> None:
 def test_without_a_stderr_nothing_is_shown() -> None:
     done = subprocess.run(
         [sys.executable, "-c", START.format(path=sys.path, what="pass", all_threads=True)],
-        stdout=subprocess.PIPE, close_fds=True, timeout=60, check=False,
+        stdout=subprocess.PIPE, close_fds=True, timeout=250, check=False,
         preexec_fn=lambda: __import__("os").close(2),
     )
     assert done.returncode == 0

@@ -181,7 +181,7 @@ def test_decorated_scripts(tmp_path: Path, package: str, source: str, expected: 
         env={**os.environ, "PYTHONPATH": str(Path(hook.__file__).parents[1])},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=250,
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)

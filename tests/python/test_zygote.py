@@ -61,7 +61,7 @@ class Parent:
     def end(self) -> tuple[str, str]:
         """Closes the socket; what the process wrote."""
         self.control.close()
-        return self.process.communicate(timeout=20)
+        return self.process.communicate(timeout=250)
 
     def finish(self) -> None:
         """Lets go of everything."""
@@ -113,7 +113,7 @@ def test_it_loads_once_and_says_so(start: Start) -> None:
 def test_a_script_that_does_not_load_is_code_3(start: Start) -> None:
     parent = start("1 / 0")
     assert parent.hear() == ([], [])
-    assert parent.process.wait(20) == 3
+    assert parent.process.wait(60) == 3
     assert "ZeroDivisionError" in parent.end()[0]
 
 
@@ -146,7 +146,7 @@ def test_it_ends_when_the_host_is_gone_at_once(start: Start) -> None:
     parent = start(SCRIPT)
     parent.control.shutdown(socket.SHUT_RDWR)
     parent.control.close()
-    assert parent.process.wait(20) != 0
+    assert parent.process.wait(60) != 0
 
 
 def test_the_messages_are_those_of_the_c_side() -> None:

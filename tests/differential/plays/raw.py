@@ -138,10 +138,16 @@ _MORE_VIEWS = (
 _PICTURE = png(16, 8, (200, 30, 40))
 
 
+#: A client may know that it has all before the generator is told so.
+_CLOSED = ("generator closed\n",)
+
+
 def _by_query(script: str, table: str) -> tuple[Request, ...]:
     # Who prints in a generator and who logs the request do so in any order.
     return tuple(post(key, target=f"/score?kind={key.replace(' ', '%20')}",
-                      ordered=False) for key in keys_of(script, table))
+                      ordered=False,
+                      says=_CLOSED if key != "plain generator" else ())
+                 for key in keys_of(script, table))
 
 
 PLAYS = (
@@ -205,6 +211,6 @@ PLAYS = (
     Play("stream", (
         *_by_query("stream.py", "STREAMS"),
         post("old client", target="/score?kind=text", version="HTTP/1.0",
-             ordered=False),
+             ordered=False, says=_CLOSED),
         Request("head", "HEAD", "/score?kind=text")), "stream.py"),
 )

@@ -7,6 +7,9 @@ from ..model import Play, post_json
 _SHORT = {"SCORING_TIMEOUT_MS": "400"}
 #: Written when the script is back, which may be long after the answer.
 _LATE = {"says": ("finally", "within the allocated time: 400ms\n")}
+#: The same, where the reference's script has nothing to tell.
+_SWALLOWED = {"says": ("finally", "within the allocated time: 400ms\n"
+                       "|POST /score 200 ")}
 
 PLAYS = (
     Play("scoring-timeout", (
@@ -19,7 +22,7 @@ PLAYS = (
     ), "sleeps.py", env=_SHORT),
     Play("scoring-timeout-swallowed", (
         post_json("swallowed", {"seconds": 1.2, "swallow": True},
-                  says=("finally",)),
+                  **_SWALLOWED),
         post_json("after it", {"seconds": 0}),
     ), "sleeps.py", env=_SHORT),
     Play("scoring-timeout-by-config", (

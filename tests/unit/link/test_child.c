@@ -10,12 +10,15 @@
 #include "support/test.h"
 
 #include <dirent.h>
+#include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct ends {
@@ -100,7 +103,8 @@ attach(struct ends *ends, const char *boot)
     assert_int_equal(
         sco_lane_hello(ends->lane, ends->host, sco_slice_of(boot), NULL),
         SCO_OK);
-    assert_int_equal(sco_child_attach(ends->child, &child, NULL), SCO_OK);
+    assert_int_equal(sco_child_attach(ends->child, getppid(), &child, NULL),
+                     SCO_OK);
     return child;
 }
 
@@ -175,7 +179,8 @@ test_a_host_that_is_gone_is_noticed(void **state)
 
     (void)close(ends->host);
     ends->host = -1;
-    assert_int_equal(sco_child_attach(ends->child, &child, &err), SCO_CLOSED);
+    assert_int_equal(sco_child_attach(ends->child, getppid(), &child, &err),
+                     SCO_CLOSED);
     assert_null(child);
     (void)close(ends->child); /* it stays the caller's */
 }
@@ -191,9 +196,78 @@ test_a_host_that_went_after_its_hello_is_noticed(void **state)
         sco_lane_hello(ends->lane, ends->host, SCO_SLICE("x"), NULL), SCO_OK);
     (void)close(ends->host);
     ends->host = -1;
-    assert_int_equal(sco_child_attach(ends->child, &child, NULL), SCO_CLOSED);
+    assert_int_equal(sco_child_attach(ends->child, getppid(), &child, NULL),
+                     SCO_CLOSED);
     assert_int_equal(open_descriptors(), before - 1);
     (void)close(ends->child);
+}
+
+/* The maker of a socket and its child's parent, which goes at once; what the
+ * child then says of it goes to `told_fd`. The socket's other end lives on for
+ * `lasts_ms`, as with a host whose last thread has not ended, or until
+ * `hold_fd` is closed at its other end. */
+_Noreturn static void
+leave_orphan(bool tells_parent, int lasts_ms, int told_fd, int hold_fd)
+{
+    struct pollfd hold = { .fd = hold_fd };
+    pid_t parent = getpid();
+    enum sco_status status;
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) != 0) {
+        _exit(1);
+    }
+    if (fork() == 0) {
+        (void)close(told_fd);
+        (void)poll(&hold, 1, lasts_ms);
+    } else if (fork() == 0) {
+        (void)close(pair[0]);
+        while (getppid() == parent) {
+            (void)sched_yield();
+        }
+        status = sco_child_tie(pair[1], tells_parent ? parent : 0, NULL);
+        (void)!write(told_fd, &status, sizeof(status));
+    }
+    _exit(0);
+}
+
+static enum sco_status
+tie_orphan(bool tells_parent, int lasts_ms)
+{
+    enum sco_status status = SCO_OK;
+    int told[2], hold[2];
+    pid_t maker;
+
+    assert_int_equal(pipe(told), 0);
+    assert_int_equal(pipe(hold), 0);
+    maker = fork();
+    if (maker == 0) {
+        (void)close(hold[1]);
+        leave_orphan(tells_parent, lasts_ms, told[1], hold[0]);
+    }
+    (void)close(told[1]);
+    (void)close(hold[0]);
+    assert_int_equal(waitpid(maker, NULL, 0), maker);
+    assert_int_equal(read(told[0], &status, sizeof(status)), sizeof(status));
+    (void)close(told[0]);
+    (void)close(hold[1]);
+    return status;
+}
+
+static void
+test_a_host_that_ends_bit_by_bit_is_noticed(void **state)
+{
+    (void)state;
+    assert_int_equal(tie_orphan(/* tells_parent */ true, -1), SCO_CLOSED);
+    assert_int_equal(tie_orphan(/* tells_parent */ false, 100), SCO_CLOSED);
+}
+
+/* A wrapper that starts Python and stays: the host has not gone. */
+static void
+test_a_program_between_host_and_worker_is_allowed(void **state)
+{
+    (void)state;
+    assert_int_equal(tie_orphan(/* tells_parent */ false, -1), SCO_OK);
 }
 
 static void
@@ -208,14 +282,17 @@ test_a_stranger_is_refused(void **state)
 
     for (size_t i = 0; i < 2; i++) {
         assert_true(send(ends->host, strange[i], strlen(strange[i]), 0) > 0);
-        assert_int_equal(sco_child_attach(ends->child, &child, &err),
-                         SCO_INVALID);
+        assert_int_equal(
+            sco_child_attach(ends->child, getppid(), &child, &err),
+            SCO_INVALID);
     }
     assert_true(send(ends->host, &hello, sizeof(hello), 0) > 0);
-    assert_int_equal(sco_child_attach(ends->child, &child, &err), SCO_INVALID);
+    assert_int_equal(sco_child_attach(ends->child, getppid(), &child, &err),
+                     SCO_INVALID);
     hello.version = LINK_VERSION; /* and no descriptors */
     assert_true(send(ends->host, &hello, sizeof(hello), 0) > 0);
-    assert_int_equal(sco_child_attach(ends->child, &child, &err), SCO_INVALID);
+    assert_int_equal(sco_child_attach(ends->child, getppid(), &child, &err),
+                     SCO_INVALID);
     assert_null(child);
     (void)close(ends->child);
 }
@@ -348,6 +425,8 @@ main(void)
         WITH_ENDS(test_everything_is_closed_at_the_end),
         WITH_ENDS(test_a_host_that_is_gone_is_noticed),
         WITH_ENDS(test_a_host_that_went_after_its_hello_is_noticed),
+        cmocka_unit_test(test_a_host_that_ends_bit_by_bit_is_noticed),
+        cmocka_unit_test(test_a_program_between_host_and_worker_is_allowed),
         WITH_ENDS(test_a_stranger_is_refused),
         WITH_ENDS(test_a_boot_text_that_is_too_long_is_not_sent),
         WITH_ENDS(test_a_signal_ends_the_wait),

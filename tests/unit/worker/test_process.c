@@ -93,7 +93,7 @@ be_worker(void)
     struct sco_call call;
 
     (void)sigaction(SCO_INTERRUPT_SIGNAL, &action, NULL);
-    if (sco_child_attach(3, &child, NULL) != SCO_OK ||
+    if (sco_child_attach(3, /* parent */ 0, &child, NULL) != SCO_OK ||
         sco_child_ready(child, NULL, 0, NULL) != SCO_OK) {
         return 1;
     }

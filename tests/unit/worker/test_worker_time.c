@@ -41,6 +41,13 @@ is_gone(void *arg)
 }
 
 static bool
+is_interrupted(void *arg)
+{
+    (void)arg;
+    return fake_crew.interrupts > 0;
+}
+
+static bool
 is_killed(void *arg)
 {
     (void)arg;
@@ -101,6 +108,30 @@ test_at_the_limit_the_client_is_told_whatever_the_script_does(void **state)
     assert_int_equal(one_worker.returned_count, 1);
     assert_ptr_equal(one_worker.returned[0]->on_answer_arg,
                      &one_worker.heard[1]);
+}
+
+/* What is known when a turn ends, and answers and lines go out. */
+static bool
+note_interrupts(void *arg)
+{
+    *(unsigned *)arg = (unsigned)fake_crew.interrupts;
+    return one_worker.heard[0].count > 0;
+}
+
+static void
+test_the_answer_goes_out_before_the_script_is_interrupted(void **state)
+{
+    unsigned interrupts = 99;
+
+    (void)state;
+    one_worker_start(LIMIT_NS, LIMIT_NS);
+    one_worker_be_ready();
+    (void)one_worker_give(0, "hangs");
+    assert_true(fake_took(one_worker.fake, "hangs"));
+    assert_true(
+        turner_until(&one_worker.turner, note_interrupts, &interrupts));
+    assert_int_equal(interrupts, 0);
+    assert_true(turner_until(&one_worker.turner, is_interrupted, NULL));
 }
 
 static void
@@ -286,6 +317,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         STOPPED(test_at_the_limit_the_client_is_told_whatever_the_script_does),
+        STOPPED(test_the_answer_goes_out_before_the_script_is_interrupted),
         STOPPED(test_a_script_that_obeys_keeps_its_worker),
         STOPPED(test_a_script_that_does_not_obey_is_killed),
         STOPPED(test_one_that_cannot_be_killed_is_asked_once),
