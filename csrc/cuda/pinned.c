@@ -38,6 +38,9 @@ sco_pinned_reserve(struct sco_pinned *pinned, struct sco_gpu *gpu,
                         bytes);
     }
     (void)madvise(at, larger.bytes, MADV_HUGEPAGE);
+    /* Where it is shared with a child, the first of both that writes to a page
+     * gets another one, and the GPU goes on with the old. */
+    (void)madvise(at, larger.bytes, MADV_DONTFORK);
     larger.at = at;
     larger.is_registered =
         gpu->cuda.cudaHostRegister(

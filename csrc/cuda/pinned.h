@@ -2,7 +2,8 @@
  *
  * Registering memory with the driver is dear, so that it is done once for a
  * block that is used again and again. Where the driver will not have it the
- * memory is there all the same, and copies take longer.
+ * memory is there all the same, and copies take longer. A process that is
+ * forked has none of it.
  *
  * Thread: that of its owner, which has entered the GPU.
  */

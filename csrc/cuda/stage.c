@@ -219,6 +219,7 @@ enum sco_status
 sco_stage_leave(struct sco_stage_slot *slot, struct sco_cuda_stream *stream,
                 struct sco_error *err)
 {
+    slot->is_begun = true;
     return follow(slot->stage, stream, slot->ran, slot->stage->back, err);
 }
 

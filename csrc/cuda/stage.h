@@ -13,9 +13,9 @@
  *     sco_stage_leave(stream)            the way back waits for the stream
  *     sco_stage_reserve_back()           room for all outputs
  *     sco_stage_download()               for each: the copy is begun
- *     sco_stage_send()                   TAKEN -> SENT; wake() when all is
- * here sco_stage_is_done(), sco_stage_wait() sco_stage_give() SENT, TAKEN ->
- * FREE
+ *     sco_stage_send()                   TAKEN -> SENT, and wake() later
+ *     sco_stage_is_done(), sco_stage_wait()
+ *     sco_stage_give()                   SENT, TAKEN -> FREE
  *
  * upload() to leave() may be repeated, when a batch is run again in halves:
  * the inputs stand here unchanged until the slot is given back.
