@@ -52,8 +52,8 @@ PyObject *sco_device_array(struct sco_device *device,
                            const struct sco_rows *rows, size_t input,
                            uint64_t first, uint64_t count);
 
-/* Run() has returned: the way back waits for what it began. -1 with an
- * exception. */
+/* Run() has returned and its outputs were read: the way back waits for what
+ * that began. -1 with an exception. */
 int sco_device_leave(struct sco_device *device, struct sco_stage_slot *slot);
 
 /* Waits until the GPU is through with a slot that was sent. -1 with an

@@ -67,6 +67,11 @@ class Framework(Protocol):
     def cast(self, value: Any, dtype: str) -> Any:
         """The array with other elements, contiguous."""
 
+    def capsule(self, value: Any, stream: int) -> Any:
+        """A capsule for work in a stream that waits for the one of stream(), as soon as that
+        has all that there is to do; None for what is in main memory.
+        """
+
     def host(self, value: Any, gpu: Gpu | None) -> Any:
         """A NumPy array of the elements; of BF16 the bits."""
 
@@ -80,6 +85,13 @@ class Torch:
         import torch
 
         self._torch = torch
+        self._device = 0
+        #: What torch.cuda.current_stream() makes an object of, ten times as long.
+        self._raw_stream = getattr(
+            getattr(torch, "_C", None), "_cuda_getCurrentRawStream", None
+        )
+        self._to_dlpack = torch.utils.dlpack.to_dlpack
+        self._names: dict[Any, str] = {}
 
     def missing(self) -> str | None:
         """Says why PyTorch can use no GPU."""
@@ -92,12 +104,15 @@ class Torch:
         return int(self._torch.cuda.current_device())
 
     def use(self, device: int) -> None:
-        """Makes it PyTorch's current device, the only one whose tensors it hands over."""
+        """Makes it PyTorch's current device."""
         self._torch.cuda.set_device(device)
+        self._device = device
 
     def stream(self) -> int:
-        """PyTorch's current stream."""
-        return int(self._torch.cuda.current_stream().cuda_stream)
+        """PyTorch's current stream on that device."""
+        if self._raw_stream is not None:
+            return int(self._raw_stream(self._device))
+        return int(self._torch.cuda.current_stream(self._device).cuda_stream)
 
     def of_device(self, tensor: DeviceTensor) -> Any:
         """A tensor on the GPU."""
@@ -119,11 +134,25 @@ class Torch:
         """The name of a tensor's dtype, which is NumPy's behind a dot."""
         if not isinstance(value, self._torch.Tensor):
             return None
-        return str(value.dtype).partition(".")[2]
+        name = self._names.get(value.dtype)
+        if name is None:
+            name = self._names[value.dtype] = str(value.dtype).partition(".")[2]
+        return name
 
     def cast(self, value: Any, dtype: str) -> Any:
         """The tensor without its graph, with other elements."""
-        return value.detach().to(getattr(self._torch, dtype)).contiguous()
+        if value.requires_grad:
+            value = value.detach()
+        if self._names.get(value.dtype) != dtype:
+            value = value.to(getattr(self._torch, dtype))
+        return value.contiguous()
+
+    def capsule(self, value: Any, stream: int) -> Any:
+        """The tensor's, by the way that says nothing to any stream: it is in stream() as it is."""
+        if not value.is_cuda:
+            return None
+        _be_on(self._device, value.get_device())
+        return self._to_dlpack(value)
 
     def host(self, value: Any, gpu: Gpu | None) -> Any:
         """The tensor's elements in main memory."""
@@ -142,6 +171,7 @@ class Cupy:
         import cupy
 
         self._cupy = cupy
+        self._device = 0
 
     def missing(self) -> str | None:
         """Says why CuPy can use no GPU."""
@@ -159,6 +189,7 @@ class Cupy:
     def use(self, device: int) -> None:
         """Makes it CuPy's current device."""
         self._cupy.cuda.Device(device).use()
+        self._device = device
 
     def stream(self) -> int:
         """CuPy's current stream."""
@@ -188,6 +219,11 @@ class Cupy:
     def cast(self, value: Any, dtype: str) -> Any:
         """The array with other elements."""
         return self._cupy.ascontiguousarray(value.astype(dtype, copy=False))
+
+    def capsule(self, value: Any, stream: int) -> Any:
+        """The array's, as it is: there are none in main memory."""
+        _be_on(self._device, int(value.device.id))
+        return value.__dlpack__(stream=-1)
 
     def host(self, value: Any, gpu: Gpu | None) -> Any:
         """The array's elements in main memory."""
@@ -247,6 +283,10 @@ class Plain:
             )
         return value
 
+    def capsule(self, value: Any, stream: int) -> Any:
+        """What it makes: whose stream it is in only its maker knows."""
+        return value.__dlpack__(stream=stream) if is_on_gpu(value) else None
+
     def host(self, value: Any, gpu: Gpu | None) -> Any:
         """The array's elements in main memory."""
         import numpy
@@ -277,6 +317,13 @@ def find(name: str | None) -> Framework:
             f'@scorehost.tensor(framework="{name}") has run() called with its arrays, and {name} '
             f"cannot be imported ({exc}): install it where the server runs"
         ) from exc
+
+
+def _be_on(wanted: int, found: int) -> None:
+    if found != wanted:
+        raise errors.WrongOutput(
+            f"run() returned an array on GPU {found}, and its inputs are on GPU {wanted}: move it"
+        )
 
 
 def is_on_gpu(value: Any) -> bool:

@@ -232,16 +232,15 @@ class Tensors:
         self, name: str, datatype: str, value: Any, kind: str, stream: int | None
     ) -> tuple[tuple[int, ...], Any]:
         """Shape and elements of an array of the framework's, cast to a datatype."""
-        from scorehost import frameworks
-
         if datatype == "BYTES" or not _is_same_kind(kind, DATATYPES[datatype]):
             raise _other_kind(name, datatype, value)
         framework: Any = self._framework
         made = framework.cast(value, DATATYPES[datatype])
         shape = tuple(map(int, made.shape))
-        if stream is not None and frameworks.is_on_gpu(made):
-            return shape, made.__dlpack__(stream=stream)
-        return shape, numpy.asarray(framework.host(made, self.gpu), order="C")
+        elements = None if stream is None else framework.capsule(made, stream)
+        if elements is None:
+            elements = numpy.asarray(framework.host(made, self.gpu), order="C")
+        return shape, elements
 
     def _elements(self, name: str, datatype: str, array: Any) -> Any:
         """The array with elements of a datatype; those of BF16 are bits."""

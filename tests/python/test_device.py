@@ -135,7 +135,14 @@ class FakeTensor:
 
     def __init__(self, array: Any, where: str = "cpu", gpu: Any = None) -> None:
         self.array, self.where, self.gpu = array, where, gpu
-        self.is_detached = False
+        self.requires_grad = True
+
+    @property
+    def is_cuda(self) -> bool:
+        return self.where.startswith("cuda")
+
+    def get_device(self) -> int:
+        return int(self.where.partition(":")[2] or 0) if self.is_cuda else -1
 
     @property
     def dtype(self) -> Any:
@@ -147,13 +154,15 @@ class FakeTensor:
 
     def detach(self) -> FakeTensor:
         made = FakeTensor(self.array, self.where, self.gpu)
-        made.is_detached = True
+        made.requires_grad = False
         return made
 
     def to(self, wanted: Any) -> FakeTensor:
         if not isinstance(wanted, FakeTorch.Dtype):
             return FakeTensor(self.array, wanted)
-        return FakeTensor(self.array.astype(wanted.partition(".")[2]), self.where, self.gpu)
+        made = FakeTensor(self.array.astype(wanted.partition(".")[2]), self.where, self.gpu)
+        made.requires_grad = self.requires_grad
+        return made
 
     def contiguous(self) -> FakeTensor:
         return self
@@ -165,12 +174,10 @@ class FakeTensor:
         assert self.where == "cpu"
         return self.array
 
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return (2, 0) if self.where.startswith("cuda") else (1, 0)
 
-    def __dlpack__(self, stream: int | None = None) -> Any:
-        assert stream == 77
-        return "a capsule"
+def to_dlpack(tensor: FakeTensor) -> tuple[str, Any, bool]:
+    assert tensor.is_cuda
+    return "a capsule", str(tensor.dtype), tensor.requires_grad
 
 
 class FakeTorch(types.ModuleType):
@@ -185,14 +192,15 @@ class FakeTorch(types.ModuleType):
     int64 = Dtype("torch.int64")
     bfloat16 = Dtype("torch.bfloat16")
 
-    def __init__(self, has_gpu: bool) -> None:
+    def __init__(self, has_gpu: bool, device: int = 0) -> None:
         super().__init__("torch")
         self.used: list[int] = []
+        self.utils = types.SimpleNamespace(dlpack=types.SimpleNamespace(to_dlpack=to_dlpack))
         self.cuda = types.SimpleNamespace(
             is_available=lambda: has_gpu,
-            current_device=lambda: 0,
+            current_device=lambda: device,
             set_device=self.used.append,
-            current_stream=lambda: types.SimpleNamespace(cuda_stream=55),
+            current_stream=lambda device: types.SimpleNamespace(cuda_stream=55 + device),
         )
 
     @staticmethod
@@ -250,9 +258,76 @@ def test_tensors_of_torch_on_the_gpu(
     made = scoring.array(given)
     assert isinstance(made, FakeTensor) and made.array is given
     result = FakeTensor(elements("FP32").reshape(3, 2), "cuda:0")
-    assert scoring.outputs(result, 77) == [("y", "FP64", (3, 2), "a capsule")]
-    ((*_, found),) = scoring.outputs(result)  # no stream: it is copied
+    capsule = ("a capsule", "torch.float64", False)
+    assert scoring.outputs(result, 77) == [("y", "FP64", (3, 2), capsule)]
+    for copied in (scoring.outputs(result), scoring.outputs(result.to("cpu"), 77)):
+        ((*_, found),) = copied  # no stream, or in main memory
+        assert found.tolist() == [[0, 1], [2, 3], [4, 5]]
+    with pytest.raises(errors.WrongOutput, match="an array on GPU 1, and its inputs are on GPU 0"):
+        scoring.outputs(result.to("cuda:1"), 77)
+
+
+def test_the_stream_of_torch(
+    tmp_path: Path, library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the short way where there is one, on the GPU that was opened, whatever run() has made
+    the current one."""
+    monkeypatch.setenv("SCOREHOST_CUDART", library)
+    monkeypatch.setenv("FAKE_CUDART_DEVICES", "2")
+    made = FakeTorch(has_gpu=True, device=1)
+    monkeypatch.setitem(sys.modules, "torch", made)
+    scoring = script(tmp_path, 'device="cuda"')
+    scoring.open_device()
+    assert made.used == [1] and scoring.stream() == 56
+    made._C = types.SimpleNamespace(_cuda_getCurrentRawStream=lambda device: 90 + device)
+    scoring = script(tmp_path, 'device="cuda"')
+    scoring.open_device()
+    assert scoring.stream() == 91
+
+
+class FakeArray:
+    """What is used of cupy.ndarray."""
+
+    def __init__(self, array: Any, device: int) -> None:
+        self.array, self.dtype, self.shape = array, array.dtype, array.shape
+        self.device = types.SimpleNamespace(id=device)
+
+    def astype(self, dtype: str, copy: bool) -> FakeArray:
+        assert not copy
+        return FakeArray(self.array.astype(dtype), self.device.id)
+
+    def __dlpack__(self, stream: int | None = None) -> Any:
+        assert stream == -1  # that of run(), which is waited for
+        return "a capsule", str(self.dtype)
+
+
+def test_arrays_of_cupy(
+    tmp_path: Path, library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[int] = []
+    made = types.ModuleType("cupy")
+    made.ndarray = FakeArray  # type: ignore[attr-defined]
+    made.ascontiguousarray = lambda value: value  # type: ignore[attr-defined]
+    made.asnumpy = lambda value: value.array  # type: ignore[attr-defined]
+    made.from_dlpack = lambda tensor: ("an array of", tensor)  # type: ignore[attr-defined]
+    made.cuda = types.SimpleNamespace(  # type: ignore[attr-defined]
+        runtime=types.SimpleNamespace(getDeviceCount=lambda: 1, getDevice=lambda: 0),
+        Device=lambda number: types.SimpleNamespace(use=lambda: used.append(number)),
+        get_current_stream=lambda: types.SimpleNamespace(ptr=44),
+    )
+    monkeypatch.setitem(sys.modules, "cupy", made)
+    monkeypatch.setenv("SCOREHOST_CUDART", library)
+    scoring = script(tmp_path, 'device="cuda", framework="cupy"')
+    scoring.open_device()
+    assert used == [0] and scoring.stream() == 44
+    given = scoring.gpu.send(elements("FP32"), "FP32", (3, 2))
+    assert scoring.array(given) == ("an array of", given)
+    result = FakeArray(elements("FP32").reshape(3, 2), 0)
+    assert scoring.outputs(result, 77) == [("y", "FP64", (3, 2), ("a capsule", "float64"))]
+    ((*_, found),) = scoring.outputs(result)
     assert found.tolist() == [[0, 1], [2, 3], [4, 5]]
+    with pytest.raises(errors.WrongOutput, match="on GPU 3, and its inputs are on GPU 0"):
+        scoring.outputs(FakeArray(result.array, 3), 77)
 
 
 @pytest.mark.parametrize(
