@@ -6,6 +6,7 @@
 #include "link/zmq_worker.h"
 #include "pybridge/errors.h"
 #include "pybridge/serve.h"
+#include "pybridge/term.h"
 
 #include <string.h>
 
@@ -61,12 +62,20 @@ end_line(struct link_object *link)
     return end == SCO_WORKER_REFUSED ? EXIT_REFUSED : 0;
 }
 
+/* Has the line answer what it has, and the worker told to stop. */
+static void
+stop_line(void *line)
+{
+    sco_zmq_worker_stop(line);
+}
+
 static PyObject *
 link_serve(PyObject *self, PyObject *scoring)
 {
     struct link_object *link = (struct link_object *)self;
     const struct sco_core_state *state =
         PyType_GetModuleState(Py_TYPE(self)); /* borrowed */
+    int served, code;
 
     if (state == NULL) {
         return NULL;
@@ -76,10 +85,16 @@ link_serve(PyObject *self, PyObject *scoring)
         return NULL;
     }
     link->served = true;
-    if (sco_serve(link->child, scoring, state->call_type) < 0) {
+    if (link->line != NULL) {
+        sco_term_end_by(stop_line, link->line);
+    }
+    served = sco_serve(link->child, scoring, state->call_type);
+    sco_term_end_by(NULL, NULL);
+    if (served < 0) {
         return NULL;
     }
-    return PyLong_FromLong(end_line(link));
+    code = end_line(link);
+    return PyLong_FromLong(sco_term_was_asked() ? EXIT_RENEW : code);
 }
 
 /* Has signals end a remote worker when it has answered what it has. */

@@ -127,6 +127,23 @@ base_shape(const struct sco_rows *rows, const struct sco_column *column)
     return shape;
 }
 
+/* Whether a script has made the array part of a graph of PyTorch's, by writing
+ * to a row what has a gradient: the next one would go on from there, and the
+ * graph would never end. */
+static bool
+has_graph(PyObject *array)
+{
+    PyObject *value = NULL;
+    bool truth;
+
+    if (PyObject_GetOptionalAttrString(array, "requires_grad", &value) < 0) {
+        PyErr_Clear();
+    }
+    truth = value == Py_True;
+    Py_XDECREF(value);
+    return truth;
+}
+
 /* Whether the array that a slot keeps will do. */
 static bool
 is_current(const struct sco_device_base *base, const struct sco_rows *rows,
@@ -134,7 +151,7 @@ is_current(const struct sco_device_base *base, const struct sco_rows *rows,
 {
     return base->array != NULL && base->generation == rows->slot->generation &&
            base->offset == column->offset &&
-           sco_shape_equal(&base->shape, shape);
+           sco_shape_equal(&base->shape, shape) && !has_graph(base->array);
 }
 
 static int

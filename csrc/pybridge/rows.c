@@ -72,9 +72,9 @@ open_column(struct sco_rows *rows, struct sco_memory_shelf *shelf, size_t i,
     return column->memory != NULL;
 }
 
-/* For how many rows a slot is laid out: a power of two, so that batches of
- * many sizes have one layout and the same arrays, but no more than there can
- * be; and no less than last time. */
+/* For how many rows a slot is laid out at least: a power of two, so that
+ * batches of many sizes have one layout and the same arrays, but no more than
+ * there can be. */
 static uint64_t
 room_for(const struct sco_rows *rows, uint64_t total)
 {
@@ -87,18 +87,16 @@ room_for(const struct sco_rows *rows, uint64_t total)
     while (room < total) {
         room *= 2;
     }
-    room = room < rows->room ? rows->room : room;
     return room > most && most >= total ? most : room;
 }
 
-/* Lays the slot out: a column behind the other, each with all its room. */
-static enum sco_status
-open_slot(struct sco_rows *rows, uint64_t total, struct sco_error *err)
+/* Lays the slot out, a column behind the other, each with all its room, and
+ * returns how many bytes that takes. */
+static size_t
+lay_out(struct sco_rows *rows)
 {
     size_t offset = 0;
-    enum sco_status status;
 
-    rows->room = room_for(rows, total);
     for (size_t i = 0; i < rows->model->signature.input_count; i++) {
         struct sco_column *column = &rows->columns[i];
 
@@ -109,7 +107,25 @@ open_slot(struct sco_rows *rows, uint64_t total, struct sco_error *err)
         }
     }
     /* An input without elements has an address all the same. */
-    status = sco_stage_reserve(rows->slot, offset + 1, err);
+    return offset + 1;
+}
+
+/* As many rows as last time have room, too, where the memory that is there
+ * has room for them: one request with long rows takes no memory for many. */
+static enum sco_status
+open_slot(struct sco_rows *rows, uint64_t total, struct sco_error *err)
+{
+    uint64_t least = room_for(rows, total);
+    enum sco_status status;
+    size_t bytes;
+
+    rows->room = rows->room < least ? least : rows->room;
+    bytes = lay_out(rows);
+    if (bytes > rows->slot->in.bytes && rows->room > least) {
+        rows->room = least;
+        bytes = lay_out(rows);
+    }
+    status = sco_stage_reserve(rows->slot, bytes, err);
     for (size_t i = 0;
          status == SCO_OK && i < rows->model->signature.input_count; i++) {
         struct sco_column *column = &rows->columns[i];

@@ -3,6 +3,10 @@
  * A handler in C, not Python's: it must not disturb run(), and what it does
  * has to happen between two requests, where the script's handlers run too.
  * What the script forks inherits it but is no worker, and ends at once.
+ *
+ * Where the script has a handler of its own, only sco_term_ask() ends the
+ * process here. Where somebody ends the worker in another way (its replies
+ * are still to be sent elsewhere), that does.
  */
 #define _GNU_SOURCE
 #include "pybridge/term.h"
@@ -13,6 +17,9 @@
 
 static volatile sig_atomic_t is_held, is_told;
 static volatile pid_t worker_pid; /* 0: not installed */
+static void (*end_by)(void *arg); /* NULL: a signal */
+static void *end_by_arg;
+static bool was_asked;
 
 /* Ends this process by the signal, as soon as it is not blocked. */
 static void
@@ -47,10 +54,13 @@ sco_term_install(void)
     const struct sigaction ours = { .sa_handler = on_term,
                                     .sa_flags = SA_RESTART };
 
+    if (end_by != NULL) {
+        return;
+    }
+    is_held = 0;
+    is_told = 0;
+    worker_pid = getpid();
     if (is_handled_by(SIG_DFL)) {
-        is_held = 0;
-        is_told = 0;
-        worker_pid = getpid();
         (void)sigaction(SIGTERM, &ours, NULL);
     }
 }
@@ -69,11 +79,27 @@ sco_term_remove(void)
 }
 
 void
+sco_term_end_by(void (*end)(void *arg), void *arg)
+{
+    end_by = end;
+    end_by_arg = arg;
+}
+
+void
 sco_term_ask(void)
 {
-    if (worker_pid != 0) {
+    was_asked = true;
+    if (end_by != NULL) {
+        end_by(end_by_arg);
+    } else if (worker_pid != 0) {
         is_told = 1;
     }
+}
+
+bool
+sco_term_was_asked(void)
+{
+    return was_asked;
 }
 
 void

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from .conftest import Make
@@ -95,10 +95,12 @@ class Farm:
         """The host that was started last."""
         return self.hosts[-1]
 
-    def start(self, *arguments: str, script: str = "lab.py") -> Host:
-        """Start a host without workers."""
+    def start(
+        self, *arguments: str, script: str = "lab.py", env: Mapping[str, str] | None = None
+    ) -> Host:
+        """Start a host without workers, in the environment that they will have, too."""
         host = self.make(script, "--worker_count", "0", "--remote_listen", self.endpoint,
-                         *arguments, wait=False)
+                         *arguments, wait=False, env=env)
         self.hosts.append(host)
         host.wait_listening()
         assert host.is_alive(), host.stderr

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import cudart as fake
@@ -17,6 +19,7 @@ import pytest
 
 from .conftest import Make
 from .host import Host
+from .remote import Farm, farms
 from .wire import request, until
 
 pytestmark = pytest.mark.kinds("process", why="a GPU is used by worker processes")
@@ -32,6 +35,12 @@ COUNTS = (
 def cudart(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The library, compiled."""
     return fake.build(tmp_path_factory.mktemp("cudart"))
+
+
+@pytest.fixture
+def farm(host: Make, tmp_path: Path) -> Iterator[Farm]:
+    """Somewhere for a host and its remote workers."""
+    yield from farms(host, tmp_path)
 
 
 @pytest.fixture
@@ -165,6 +174,49 @@ def test_a_bad_row_fails_alone(server: Host) -> None:
             assert (response.status, response.json) == (200, wanted([row]))
 
 
+def test_a_bad_output_fails_alone(host: Make, cudart: str) -> None:
+    """Seen when it is here; nothing had gone to the GPU before."""
+    server = host("device_bytes.py", env={"SCOREHOST_CUDART": cudart})
+
+    def ask(text: str) -> tuple[int, Any]:
+        body = json.dumps({"texts": [text]}).encode()
+        response = server.raw(request(body=body, headers=[JSON]))
+        return response.status, response.json
+
+    first = server.scorers()
+    with ThreadPoolExecutor(6) as pool:
+        for text, (status, found) in zip(["good", "bad"] * 12, pool.map(ask, ["good", "bad"] * 12)):
+            assert status == (200 if text == "good" else 500), found
+            assert text == "bad" or found == [True]
+    assert server.scorers() == first
+
+
+def test_what_run_wrote_to_its_input_has_no_end(host: Make, cudart: str) -> None:
+    """With a gradient PyTorch would remember it in the tensor that all batches are cut from."""
+    server = host(
+        "device_torch.py", copies=("device.py", "torch_stand_in"), env={"SCOREHOST_CUDART": cudart}
+    )
+    for count in (1, 3, 8, 3, 1, 8, 8, 2):
+        body = json.dumps({"x": rows(*range(count))}).encode()
+        response = server.raw(request(body=body, headers=[JSON]))
+        assert response.json == [[item + 1 for item in row] for row in rows(*range(count))]
+
+
+def test_long_rows_take_no_memory_for_many(host: Make, cudart: str) -> None:
+    """Memory that many short rows had does not become as many long ones."""
+    server = host("device_counts.py", copies=("device.py",), env={"SCOREHOST_CUDART": cudart})
+
+    def ask(count: int, width: int) -> int:
+        body = {"a": [[1.0] * width] * count, "b": [0] * count}
+        response = server.raw(request(body=json.dumps(body).encode(), headers=[JSON]))
+        return int(dict(zip(COUNTS.split(), response.json["counts"][0]))["bytes"])
+
+    for _ in range(4):
+        ask(64, 1)
+    width = 100_000
+    assert max(ask(1, width) for _ in range(4)) < 3 * 3 * 4 * width
+
+
 def test_too_few_rows(server: Host) -> None:
     assert server.raw(score(rows(-3.0, 1.0))).status == 500
     assert answer(server, rows(1.0)) == wanted(rows(1.0))
@@ -178,6 +230,25 @@ def test_a_gpu_that_breaks_is_a_new_worker(server: Host) -> None:
     until("it serves", lambda: server.raw(score(rows(1.0))).status == 200)
     assert answer(server, rows(4.0)) == wanted(rows(4.0))
     assert any("an illegal memory access" in line.raw for line in server.lines("stdout"))
+
+
+def test_also_where_the_script_heeds_sigterm(host: Make, cudart: str) -> None:
+    server = host("device.py", env={"SCOREHOST_CUDART": cudart, "IGNORE_SIGTERM": "1"})
+    first = server.scorers()
+    assert server.raw(score(rows(-2.0))).status == 500
+    until("there is another worker", lambda: server.scorers() not in ([], first))
+    until("it serves", lambda: server.raw(score(rows(1.0))).status == 200)
+
+
+def test_also_on_another_machine(farm: Farm, cudart: str) -> None:
+    """A remote worker's answer is sent before it is replaced."""
+    server = farm.start(script="device.py", env={"SCOREHOST_CUDART": cudart})
+    worker = farm.join("w", script="device.py")
+    assert answer(server, rows(1.0)) == wanted(rows(1.0))
+    assert server.raw(score(rows(-2.0))).status == 500
+    worker.wait_joined(2)
+    until("it serves", lambda: server.raw(score(rows(1.0))).status == 200)
+    assert worker.stop() == 0
 
 
 def test_bad_input(server: Host) -> None:

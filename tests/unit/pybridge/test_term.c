@@ -100,6 +100,44 @@ of_the_scripts_own(void)
     (void)raise(SIGTERM);
 }
 
+/* What it needs is broken, which no handler of the script's knows of. */
+static void
+asked(void)
+{
+    (void)signal(SIGTERM, SIG_IGN);
+    sco_term_install();
+    sco_term_hold();
+    sco_term_ask();
+    (void)raise(SIGTERM);
+    sco_term_let();
+    _exit(1);
+}
+
+static void
+note_end(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+/* By its own means: no signal of ours comes into it. */
+static void
+asked_of_another(void)
+{
+    bool has_ended = false;
+
+    sco_term_end_by(note_end, &has_ended);
+    sco_term_install();
+    sco_term_hold();
+    if (sco_term_was_asked() || has_ended) {
+        _exit(1);
+    }
+    sco_term_ask();
+    sco_term_let();
+    sco_term_remove();
+    sco_term_end_by(NULL, NULL);
+    _exit(has_ended && sco_term_was_asked() ? 0 : 2);
+}
+
 /* What run() forks is no worker. */
 static void
 forked_by_the_script(void)
@@ -129,6 +167,14 @@ test_it_waits_for_the_request_in_hand(void **state)
 }
 
 static void
+test_it_ends_itself(void **state)
+{
+    (void)state;
+    assert_int_equal(played(asked), -SIGTERM);
+    assert_int_equal(played(asked_of_another), 0);
+}
+
+static void
 test_others_are_left_alone(void **state)
 {
     (void)state;
@@ -141,6 +187,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_it_waits_for_the_request_in_hand),
+        cmocka_unit_test(test_it_ends_itself),
         cmocka_unit_test(test_others_are_left_alone),
     };
 
