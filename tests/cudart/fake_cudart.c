@@ -1,10 +1,10 @@
 /* fake_cudart.c - a CUDA runtime without a GPU, which forgives nothing
  *
- * A shared library with the functions of csrc/cuda/runtime.h, for tests of
- * what uses them. What a GPU would do asynchronously a thread does here, one
- * operation after another, from whichever stream may go on, in an order that
- * is drawn by lot; so whoever forgets to have one stream wait for another, or
- * touches memory too early, gets wrong numbers.
+ * A shared library with the functions of csrc/cuda/runtime.h, and those that
+ * benchmarks/gpu/ needs beside them. What a GPU would do asynchronously a
+ * thread does here, one operation after another, from whichever stream may go
+ * on, in an order that is drawn by lot; so whoever forgets to have one stream
+ * wait for another, or touches memory too early, gets wrong numbers.
  *
  * - An address of the GPU's lies in memory that this process cannot read: to
  *   follow one is a crash.
@@ -44,6 +44,8 @@ enum {
 
     TO_DEVICE = 1,
     TO_HOST = 2,
+    ON_DEVICE = 3,
+    NO_TIMING = 2,
     RANGES_MOST = 256,
     STREAMS_MOST = 64,
 };
@@ -53,6 +55,8 @@ enum kind { COPY, RECORD, WAIT, HOST, KERNEL, POISON };
 struct event {
     unsigned long asked; /* how often it was recorded */
     unsigned long done;  /* ... and reached */
+    struct timespec at;  /* ... and when, the last time */
+    bool has_timing;
 };
 
 struct operation {
@@ -79,6 +83,7 @@ struct range {
     char *at;
     size_t bytes;
     char *storage; /* NULL: registered */
+    bool is_ours;  /* ... by cudaHostAlloc() */
 };
 
 /* What a test asks for: fakeCounts(). */
@@ -117,6 +122,14 @@ told(int error)
         last_error = error;
     }
     return error;
+}
+
+/* Lets go of the lock, on the way out. */
+static int
+unlocked(int error)
+{
+    pthread_mutex_unlock(&lock);
+    return told(error);
 }
 
 /* ---- memory ----------------------------------------------------------- */
@@ -218,6 +231,7 @@ execute(struct operation *op)
         break;
     case RECORD:
         op->event->done++;
+        clock_gettime(CLOCK_MONOTONIC, &op->event->at);
         break;
     case WAIT:
         break;
@@ -349,12 +363,8 @@ append(void *handle, const struct operation *what)
 static int
 append_locked(void *handle, const struct operation *what)
 {
-    int error;
-
     pthread_mutex_lock(&lock);
-    error = append(handle, what);
-    pthread_mutex_unlock(&lock);
-    return told(error);
+    return unlocked(append(handle, what));
 }
 
 /* Waits until a stream is empty. With the lock held. */
@@ -425,40 +435,72 @@ cudaRuntimeGetVersion(int *version)
     return SUCCESS;
 }
 
-EXPORT int
-cudaHostRegister(void *at, size_t bytes, unsigned flags)
+/* Takes memory among what is registered; ours is what cudaHostAlloc() made. */
+static int
+add_registered(void *at, size_t bytes, bool is_ours)
 {
     struct range *range;
     int error = REGISTER_FAILED;
 
-    (void)flags;
     pthread_mutex_lock(&lock);
     range = new_range();
     if (range != NULL && getenv("FAKE_CUDART_NO_REGISTER") == NULL) {
-        *range = (struct range){ .at = at, .bytes = bytes };
+        *range =
+            (struct range){ .at = at, .bytes = bytes, .is_ours = is_ours };
         counts.registrations++;
         error = SUCCESS;
     }
-    pthread_mutex_unlock(&lock);
-    return told(error);
+    return unlocked(error);
 }
 
-EXPORT int
-cudaHostUnregister(void *at)
+static int
+remove_registered(void *at, bool is_ours)
 {
     struct range *range;
     int error = NOT_REGISTERED;
 
     pthread_mutex_lock(&lock);
     range = range_of(at, 1);
-    if (range != NULL && range->at == at && range->storage == NULL) {
+    if (range != NULL && range->at == at && range->storage == NULL &&
+        range->is_ours == is_ours) {
         drain_all();
+        if (is_ours) {
+            munmap(at, range->bytes);
+        }
         range->at = NULL;
         counts.registrations--;
         error = SUCCESS;
     }
-    pthread_mutex_unlock(&lock);
-    return told(error);
+    return unlocked(error);
+}
+
+EXPORT int
+cudaHostRegister(void *at, size_t bytes, unsigned flags)
+{
+    (void)flags;
+    return add_registered(at, bytes, false);
+}
+
+EXPORT int
+cudaHostUnregister(void *at)
+{
+    return remove_registered(at, false);
+}
+
+EXPORT int
+cudaHostAlloc(void **out, size_t bytes, unsigned flags)
+{
+    (void)flags;
+    *out = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return *out == MAP_FAILED ? told(OUT_OF_MEMORY)
+                              : add_registered(*out, bytes, true);
+}
+
+EXPORT int
+cudaFreeHost(void *at)
+{
+    return remove_registered(at, true);
 }
 
 EXPORT int
@@ -487,8 +529,7 @@ cudaMalloc(void **out, size_t bytes)
         *out = range->at;
         error = SUCCESS;
     }
-    pthread_mutex_unlock(&lock);
-    return told(error);
+    return unlocked(error);
 }
 
 EXPORT int
@@ -508,8 +549,7 @@ cudaFree(void *at)
         range->at = NULL;
         error = SUCCESS;
     }
-    pthread_mutex_unlock(&lock);
-    return told(error);
+    return unlocked(error);
 }
 
 EXPORT int
@@ -527,8 +567,7 @@ cudaStreamCreateWithFlags(void **out, unsigned flags)
             error = SUCCESS;
         }
     }
-    pthread_mutex_unlock(&lock);
-    return told(error);
+    return unlocked(error);
 }
 
 EXPORT int
@@ -545,13 +584,9 @@ cudaStreamDestroy(void *handle)
 EXPORT int
 cudaStreamSynchronize(void *handle)
 {
-    int error;
-
     pthread_mutex_lock(&lock);
     drain(stream_of(handle));
-    error = sticky;
-    pthread_mutex_unlock(&lock);
-    return told(error);
+    return unlocked(sticky);
 }
 
 EXPORT int
@@ -559,10 +594,10 @@ cudaEventCreateWithFlags(void **out, unsigned flags)
 {
     struct event *event = calloc(1, sizeof(*event));
 
-    (void)flags;
     if (event == NULL) {
         abort();
     }
+    event->has_timing = (flags & NO_TIMING) == 0;
     pthread_mutex_lock(&lock);
     counts.events++;
     pthread_mutex_unlock(&lock);
@@ -591,20 +626,16 @@ cudaEventRecord(void *handle, void *stream)
     error =
         append(stream, &(struct operation){ .kind = RECORD, .event = event });
     event->asked += error == SUCCESS;
-    pthread_mutex_unlock(&lock);
-    return told(error);
+    return unlocked(error);
 }
 
 EXPORT int
 cudaEventQuery(void *handle)
 {
     const struct event *event = handle;
-    int error;
 
     pthread_mutex_lock(&lock);
-    error = event->done >= event->asked ? sticky : NOT_READY;
-    pthread_mutex_unlock(&lock);
-    return told(error);
+    return unlocked(event->done >= event->asked ? sticky : NOT_READY);
 }
 
 EXPORT int
@@ -619,8 +650,28 @@ cudaEventSynchronize(void *handle)
         pthread_cond_wait(&changed, &lock);
     }
     error = sticky;
-    pthread_mutex_unlock(&lock);
-    return told(error);
+    return unlocked(error);
+}
+
+EXPORT int
+cudaEventElapsedTime(float *ms, void *from_handle, void *to_handle)
+{
+    const struct event *from = from_handle, *to = to_handle;
+    int error = SUCCESS;
+
+    pthread_mutex_lock(&lock);
+    if (!from->has_timing || !to->has_timing || from->asked == 0 ||
+        to->asked == 0) {
+        error = INVALID_HANDLE;
+    } else if (from->done < from->asked || to->done < to->asked) {
+        error = NOT_READY;
+    } else if (sticky != SUCCESS) {
+        error = sticky;
+    } else {
+        *ms = (float)((double)(to->at.tv_sec - from->at.tv_sec) * 1e3 +
+                      (double)(to->at.tv_nsec - from->at.tv_nsec) / 1e6);
+    }
+    return unlocked(error);
 }
 
 EXPORT int
@@ -634,8 +685,44 @@ cudaStreamWaitEvent(void *stream, void *handle, unsigned flags)
     error = append(stream, &(struct operation){ .kind = WAIT,
                                                 .event = event,
                                                 .target = event->asked });
-    pthread_mutex_unlock(&lock);
-    return told(error);
+    return unlocked(error);
+}
+
+/* Whether what is said to be there is, and what is said to be here. */
+static bool
+is_sound(const struct operation *op, int kind)
+{
+    bool from_there = kind != TO_DEVICE, to_there = kind != TO_HOST;
+
+    return kind >= TO_DEVICE && kind <= ON_DEVICE &&
+           (stored(op->from, op->bytes) != NULL) == from_there &&
+           (stored(op->to, op->bytes) != NULL) == to_there;
+}
+
+/* Appends a copy between memory here and there. With the lock held. */
+static int
+append_copy(void *stream, struct operation *op, bool is_there)
+{
+    bool is_pageable = !is_registered(is_there ? op->from : op->to, op->bytes);
+    int error;
+
+    if (is_pageable && is_there) {
+        op->staged = malloc(op->bytes);
+        if (op->staged == NULL) {
+            abort();
+        }
+        memcpy(op->staged, op->from, op->bytes);
+    }
+    counts.pageable += is_pageable;
+    counts.uploads += is_there;
+    counts.downloads += !is_there;
+    error = append(stream, op);
+    if (error != SUCCESS) {
+        free(op->staged);
+    } else if (is_pageable && !is_there) {
+        drain(stream_of(stream));
+    }
+    return error;
 }
 
 EXPORT int
@@ -645,33 +732,15 @@ cudaMemcpyAsync(void *to, const void *from, size_t bytes, int kind,
     struct operation op = {
         .kind = COPY, .to = to, .from = from, .bytes = bytes
     };
-    bool is_there = kind == TO_DEVICE;
-    const void *here = is_there ? from : to;
     int error = INVALID_VALUE;
 
     pthread_mutex_lock(&lock);
-    if ((is_there || kind == TO_HOST) &&
-        stored(is_there ? to : from, bytes) != NULL &&
-        stored(here, bytes) == NULL) {
-        bool is_pageable = !is_registered(here, bytes);
-
-        if (is_pageable && is_there) {
-            op.staged = malloc(bytes);
-            if (op.staged == NULL) {
-                abort();
-            }
-            memcpy(op.staged, from, bytes);
-        }
-        counts.pageable += is_pageable;
-        counts.uploads += is_there;
-        counts.downloads += !is_there;
-        error = append(stream, &op);
-        if (error == SUCCESS && is_pageable && !is_there) {
-            drain(stream_of(stream));
-        }
+    if (is_sound(&op, kind)) {
+        error = kind == ON_DEVICE
+                    ? append(stream, &op)
+                    : append_copy(stream, &op, kind == TO_DEVICE);
     }
-    pthread_mutex_unlock(&lock);
-    return told(error);
+    return unlocked(error);
 }
 
 EXPORT int
