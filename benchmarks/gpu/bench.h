@@ -29,7 +29,6 @@
 
 enum {
     ROUNDS_MOST = 32,
-    DEVICE_TO_DEVICE = 3, /* cudaMemcpyDeviceToDevice */
 };
 
 /* clang-format off */

@@ -209,7 +209,8 @@ put_work(struct measuring *all)
     for (unsigned i = 0; i < all->copies; i++) {
         bench_must(all->bench,
                    cuda->cudaMemcpyAsync(all->to->at, all->from->at,
-                                         all->piece, DEVICE_TO_DEVICE, stream),
+                                         all->piece, SCO_CUDA_DEVICE_TO_DEVICE,
+                                         stream),
                    "a copy on the GPU");
     }
     bench_must(all->bench, cuda->cudaEventRecord(all->ended, stream),

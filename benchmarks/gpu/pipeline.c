@@ -35,8 +35,7 @@ static const char *const mode_names[MODES] = {
 struct line {
     const struct bench *bench;
     struct sco_stage *stage;
-    struct sco_gpu_block *results[SCO_STAGE_SLOTS]; /* of run() */
-    struct sco_gpu_block *from, *to; /* what is copied to and fro meanwhile */
+    struct sco_gpu_block *from, *to; /* what is copied there meanwhile */
     char *body;
     size_t bytes, back_bytes;
     size_t piece; /* bytes of one of these copies */
@@ -55,24 +54,19 @@ sync(const struct line *line, struct sco_cuda_stream *stream)
     }
 }
 
-/* What run() would do with a batch: its result is its begin. */
+/* What run() would do with a batch. */
 static void
-compute(const struct line *line, const struct sco_stage_slot *slot)
+compute(const struct line *line)
 {
     const struct sco_cuda_runtime *cuda = &line->bench->gpu->cuda;
 
     for (int i = 0; i < COPIES; i++) {
-        bench_must(line->bench,
-                   cuda->cudaMemcpyAsync(line->to->at, line->from->at,
-                                         line->piece, DEVICE_TO_DEVICE,
-                                         SCO_CUDA_LEGACY),
-                   "a copy on the GPU");
+        bench_must(
+            line->bench,
+            cuda->cudaMemcpyAsync(line->to->at, line->from->at, line->piece,
+                                  SCO_CUDA_DEVICE_TO_DEVICE, SCO_CUDA_LEGACY),
+            "a copy on the GPU");
     }
-    bench_must(line->bench,
-               cuda->cudaMemcpyAsync(line->results[slot->number]->at,
-                                     slot->block->at, line->back_bytes,
-                                     DEVICE_TO_DEVICE, SCO_CUDA_LEGACY),
-               "a copy on the GPU");
 }
 
 /* Sends a batch all the way; serial, it waits for each step. */
@@ -88,13 +82,13 @@ depart(const struct line *line, struct sco_stage_slot *slot)
     bench_ok(sco_stage_upload(slot, 0, line->bytes, &err), &err);
     sync(line, line->stage->there);
     bench_ok(sco_stage_arrive(slot, SCO_CUDA_LEGACY, &err), &err);
-    compute(line, slot);
+    bench_ok(sco_stage_reserve_back(slot, line->back_bytes, 0, &err), &err);
+    /* Its output is the begin of its input. */
+    bench_ok(sco_stage_collect(slot, SCO_CUDA_LEGACY, slot->block->at,
+                               line->back_bytes, &back, &err),
+             &err);
     sync(line, SCO_CUDA_LEGACY);
     bench_ok(sco_stage_leave(slot, SCO_CUDA_LEGACY, &err), &err);
-    bench_ok(sco_stage_reserve_back(slot, line->back_bytes, &err), &err);
-    bench_ok(sco_stage_download(slot, line->results[slot->number]->at,
-                                line->back_bytes, &back, &err),
-             &err);
     bench_ok(sco_stage_send(slot, &err), &err);
 }
 
@@ -157,7 +151,7 @@ compute_alone(void *arg)
 {
     struct line *line = arg;
 
-    compute(line, &line->stage->slots[0]);
+    compute(line);
     bench_must(line->bench,
                line->bench->gpu->cuda.cudaStreamSynchronize(SCO_CUDA_LEGACY),
                "a copy on the GPU");
@@ -215,9 +209,6 @@ open_line(struct line *line)
 
         bench_ok(sco_stage_reserve(slot, line->bytes, &err), &err);
         memset(slot->in.at, i + 1, line->bytes);
-        bench_ok(sco_gpu_block_create(bench->gpu, line->back_bytes,
-                                      &line->results[i], &err),
-                 &err);
     }
     bench_ok(sco_gpu_block_create(bench->gpu, work, &line->from, &err), &err);
     bench_ok(sco_gpu_block_create(bench->gpu, work, &line->to, &err), &err);
@@ -231,9 +222,6 @@ open_line(struct line *line)
 static void
 close_line(struct line *line)
 {
-    for (int i = 0; i < SCO_STAGE_SLOTS; i++) {
-        sco_gpu_block_unref(line->results[i]);
-    }
     sco_gpu_block_unref(line->from);
     sco_gpu_block_unref(line->to);
     sco_stage_destroy(line->stage);

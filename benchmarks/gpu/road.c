@@ -106,15 +106,17 @@ const char *
 road_come(struct road *road, const void *from, size_t bytes, uintptr_t stream)
 {
     struct sco_stage_slot *slot = road->slot;
+    struct sco_cuda_stream *maker = stream_of(stream);
     const char *back = NULL;
     enum sco_status status =
-        sco_stage_leave(slot, stream_of(stream), &road->err);
+        sco_stage_reserve_back(slot, sco_stage_room(bytes), 0, &road->err);
 
     if (status == SCO_OK) {
-        status = sco_stage_reserve_back(slot, bytes, &road->err);
+        status =
+            sco_stage_collect(slot, maker, from, bytes, &back, &road->err);
     }
     if (status == SCO_OK) {
-        status = sco_stage_download(slot, from, bytes, &back, &road->err);
+        status = sco_stage_leave(slot, maker, &road->err);
     }
     if (status == SCO_OK) {
         status = sco_stage_send(slot, &road->err);

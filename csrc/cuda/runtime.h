@@ -39,6 +39,7 @@ enum {
     SCO_CUDA_REGISTER_PORTABLE = 1,
     SCO_CUDA_HOST_TO_DEVICE = 1,
     SCO_CUDA_DEVICE_TO_HOST = 2,
+    SCO_CUDA_DEVICE_TO_DEVICE = 3,
 };
 
 /* clang-format off */

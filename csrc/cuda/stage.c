@@ -3,6 +3,7 @@
 #include "base/clock.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Waking a thread takes about this long; so does waiting awake. */
 #define AWAKE_NS UINT64_C(50000)
@@ -97,6 +98,7 @@ finish_slot(struct sco_stage *stage, struct sco_stage_slot *slot)
     sco_pinned_finish(&slot->in, stage->gpu);
     sco_pinned_finish(&slot->back, stage->gpu);
     sco_gpu_block_unref(slot->block);
+    sco_gpu_block_unref(slot->outputs);
 }
 
 void
@@ -140,7 +142,7 @@ void
 sco_stage_reuse(struct sco_stage_slot *slot)
 {
     slot->state = SCO_STAGE_TAKEN;
-    slot->back_used = 0;
+    slot->back_used = slot->back_coming = 0;
     slot->is_begun = false;
 }
 
@@ -150,23 +152,37 @@ sco_stage_give(struct sco_stage_slot *slot)
     slot->state = SCO_STAGE_FREE;
 }
 
+/* Has as much memory there as here, if it is not enough. True: it is another
+ * one now. */
+static bool
+grow(struct sco_stage *stage, size_t bytes, const struct sco_pinned *here,
+     struct sco_gpu_block **there, enum sco_status *status_out,
+     struct sco_error *err)
+{
+    struct sco_gpu_block *larger = NULL;
+
+    *status_out = SCO_OK;
+    if (*there != NULL && (*there)->bytes >= bytes) {
+        return false;
+    }
+    *status_out = sco_gpu_block_create(stage->gpu, here->bytes, &larger, err);
+    if (*status_out != SCO_OK) {
+        return false;
+    }
+    sco_gpu_block_unref(*there);
+    *there = larger;
+    return true;
+}
+
 enum sco_status
 sco_stage_reserve(struct sco_stage_slot *slot, size_t bytes,
                   struct sco_error *err)
 {
-    struct sco_gpu_block *larger = NULL;
     enum sco_status status =
         sco_pinned_reserve(&slot->in, slot->stage->gpu, bytes, err);
 
-    if (status != SCO_OK ||
-        (slot->block != NULL && slot->block->bytes >= bytes)) {
-        return status;
-    }
-    status =
-        sco_gpu_block_create(slot->stage->gpu, slot->in.bytes, &larger, err);
-    if (status == SCO_OK) {
-        sco_gpu_block_unref(slot->block);
-        slot->block = larger;
+    if (status == SCO_OK &&
+        grow(slot->stage, bytes, &slot->in, &slot->block, &status, err)) {
         slot->generation++;
     }
     return status;
@@ -224,47 +240,92 @@ sco_stage_leave(struct sco_stage_slot *slot, struct sco_cuda_stream *stream,
 }
 
 enum sco_status
-sco_stage_reserve_back(struct sco_stage_slot *slot, size_t bytes,
+sco_stage_reserve_back(struct sco_stage_slot *slot, size_t there, size_t here,
                        struct sco_error *err)
 {
+    enum sco_status status;
+
     SCO_CHECK(slot->back_used == 0, "outputs are on their way already");
-    return sco_pinned_reserve(&slot->back, slot->stage->gpu, bytes, err);
-}
-
-enum sco_status
-sco_stage_download(struct sco_stage_slot *slot, const void *from, size_t bytes,
-                   const char **out, struct sco_error *err)
-{
-    struct sco_stage *stage = slot->stage;
-    char *to = slot->back.at + slot->back_used;
-    enum sco_status status = SCO_OK;
-
-    SCO_CHECK(bytes <= slot->back.bytes - slot->back_used,
-              "a download beyond its slot");
-    if (bytes > 0) {
-        status =
-            ask(stage,
-                CUDA(stage)->cudaMemcpyAsync(
-                    to, from, bytes, SCO_CUDA_DEVICE_TO_HOST, stage->back),
-                "a copy from the GPU", err);
-    }
-    if (status == SCO_OK) {
-        slot->back_used += bytes;
-        *out = to;
+    status =
+        sco_pinned_reserve(&slot->back, slot->stage->gpu, there + here, err);
+    if (status == SCO_OK && there > 0) {
+        (void)grow(slot->stage, there, &slot->back, &slot->outputs, &status,
+                   err);
     }
     return status;
 }
 
+enum sco_status
+sco_stage_collect(struct sco_stage_slot *slot, struct sco_cuda_stream *stream,
+                  const void *from, size_t bytes, const char **out,
+                  struct sco_error *err)
+{
+    struct sco_stage *stage = slot->stage;
+    enum sco_status status = SCO_OK;
+
+    SCO_CHECK(
+        slot->back_coming == slot->back_used &&
+            (bytes == 0 || (slot->outputs != NULL &&
+                            bytes <= slot->outputs->bytes - slot->back_used)),
+        "an output beyond its slot");
+    slot->is_begun = true;
+    if (bytes > 0) {
+        status = ask(stage,
+                     CUDA(stage)->cudaMemcpyAsync(
+                         (char *)slot->outputs->at + slot->back_used, from,
+                         bytes, SCO_CUDA_DEVICE_TO_DEVICE, stream),
+                     "a copy on the GPU", err);
+    }
+    if (status == SCO_OK) {
+        *out = slot->back.at + slot->back_used;
+        slot->back_used += sco_stage_room(bytes);
+        slot->back_coming = slot->back_used;
+    }
+    return status;
+}
+
+const char *
+sco_stage_keep(struct sco_stage_slot *slot, const void *from, size_t bytes)
+{
+    char *to = slot->back.at + slot->back_used;
+
+    SCO_CHECK(bytes <= slot->back.bytes - slot->back_used,
+              "an output beyond its slot");
+    if (bytes > 0) {
+        memcpy(to, from, bytes);
+    }
+    slot->back_used += sco_stage_room(bytes);
+    return to;
+}
+
 /* ---- the end of it ---------------------------------------------------- */
+
+/* Begins to copy the outputs. */
+static enum sco_status
+download(struct sco_stage_slot *slot, struct sco_error *err)
+{
+    struct sco_stage *stage = slot->stage;
+
+    return slot->back_coming == 0
+               ? SCO_OK
+               : ask(stage,
+                     CUDA(stage)->cudaMemcpyAsync(
+                         slot->back.at, slot->outputs->at, slot->back_coming,
+                         SCO_CUDA_DEVICE_TO_HOST, stage->back),
+                     "a copy from the GPU", err);
+}
 
 enum sco_status
 sco_stage_send(struct sco_stage_slot *slot, struct sco_error *err)
 {
     struct sco_stage *stage = slot->stage;
-    enum sco_status status =
-        ask(stage, CUDA(stage)->cudaEventRecord(slot->done, stage->back),
-            "cudaEventRecord", err);
+    enum sco_status status = download(slot, err);
 
+    if (status == SCO_OK) {
+        status =
+            ask(stage, CUDA(stage)->cudaEventRecord(slot->done, stage->back),
+                "cudaEventRecord", err);
+    }
     if (status == SCO_OK && stage->wake != NULL) {
         status = ask(stage,
                      CUDA(stage)->cudaLaunchHostFunc(stage->back, stage->wake,

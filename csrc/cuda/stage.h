@@ -2,7 +2,11 @@
  *
  * A stage has three slots, so that one batch can be filled while another is
  * copied and a third is computed with. A slot is memory here that the GPU
- * copies from by itself, as much of the GPU's, and memory here for outputs.
+ * copies from by itself, as much of the GPU's, and as much of both for
+ * outputs. These are put next to each other there, in the stream of run(),
+ * before anything else comes into that; what is here already is copied at
+ * once. So run() may use the memory of its outputs again for the next batch,
+ * as a CUDA graph does.
  *
  *     slot = sco_stage_take()            FREE -> TAKEN
  *     sco_stage_reserve()                room for the inputs, at any offsets
@@ -10,14 +14,15 @@
  *     sco_stage_upload()                 for each input: the copy is begun
  *     sco_stage_arrive(stream)           the stream waits for the copies
  *     ... run(), which puts work into that stream
- *     sco_stage_leave(stream)            the way back waits for the stream
  *     sco_stage_reserve_back()           room for all outputs
- *     sco_stage_download()               for each: the copy is begun
- *     sco_stage_send()                   TAKEN -> SENT, and wake() later
+ *     sco_stage_collect(stream)          for each: it is put beside the others
+ *     sco_stage_keep()                   and then for each that is here
+ *     sco_stage_leave(stream)            the way back waits for the stream
+ *     sco_stage_send()                   all come; TAKEN -> SENT, wake() later
  *     sco_stage_is_done(), sco_stage_wait()
  *     sco_stage_give()                   SENT, TAKEN -> FREE
  *
- * upload() to leave() may be repeated, when a batch is run again in halves:
+ * upload() to send() may be repeated, when a batch is run again in halves:
  * the inputs stand here unchanged until the slot is given back.
  *
  * Copies to the GPU have a stream of their own and those from it another, so
@@ -50,10 +55,12 @@ enum sco_stage_state {
 
 struct sco_stage_slot {
     struct sco_stage *stage;
-    struct sco_pinned in;        /* the inputs, here */
-    struct sco_gpu_block *block; /* ... and there, at the same offsets */
-    struct sco_pinned back;      /* the outputs */
+    struct sco_pinned in;          /* the inputs, here */
+    struct sco_gpu_block *block;   /* ... and there, at the same offsets */
+    struct sco_pinned back;        /* the outputs, here */
+    struct sco_gpu_block *outputs; /* ... and there, at the same offsets */
     size_t back_used;
+    size_t back_coming;  /* of these: what is copied from there */
     unsigned number;     /* from 0 */
     unsigned generation; /* of `block`: another one, another number */
     enum sco_stage_state state;
@@ -112,25 +119,43 @@ enum sco_status sco_stage_arrive(struct sco_stage_slot *slot,
                                  struct sco_cuda_stream *stream,
                                  struct sco_error *err);
 
+/* What an output takes of the room for all. */
+static inline size_t
+sco_stage_room(size_t bytes)
+{
+    return (bytes + SCO_STAGE_ALIGN - 1) / SCO_STAGE_ALIGN * SCO_STAGE_ALIGN;
+}
+
+/* Makes room for all outputs, the sums of sco_stage_room() of those that are
+ * there and those that are here, before the first of them is collected.
+ * Errors: SCO_NOMEM here or there; the slot is then as it was. */
+SCO_NODISCARD
+enum sco_status sco_stage_reserve_back(struct sco_stage_slot *slot,
+                                       size_t there, size_t here,
+                                       struct sco_error *err);
+
+/* Begins to put an output beside the others, in the stream that it is made
+ * in. *out is where its bytes will be here, and stay until the slot is given
+ * back. */
+SCO_NODISCARD
+enum sco_status sco_stage_collect(struct sco_stage_slot *slot,
+                                  struct sco_cuda_stream *stream,
+                                  const void *from, size_t bytes,
+                                  const char **out, struct sco_error *err);
+
+/* Copies an output that is here, after all that are there: where it will be
+ * until the slot is given back. */
+const char *sco_stage_keep(struct sco_stage_slot *slot, const void *from,
+                           size_t bytes);
+
 /* Has the way back wait for what is in a stream now. */
 SCO_NODISCARD
 enum sco_status sco_stage_leave(struct sco_stage_slot *slot,
                                 struct sco_cuda_stream *stream,
                                 struct sco_error *err);
 
-/* Makes room for all outputs, before the first of them is downloaded. */
-SCO_NODISCARD
-enum sco_status sco_stage_reserve_back(struct sco_stage_slot *slot,
-                                       size_t bytes, struct sco_error *err);
-
-/* Begins to copy an output from the GPU. *out is where its bytes will be, and
- * stay until the slot is given back. */
-SCO_NODISCARD
-enum sco_status sco_stage_download(struct sco_stage_slot *slot,
-                                   const void *from, size_t bytes,
-                                   const char **out, struct sco_error *err);
-
-/* Says that nothing more comes: `wake` is called when all is done. */
+/* Begins to copy all that was collected, and says that nothing more comes:
+ * `wake` is called when all is done. */
 SCO_NODISCARD
 enum sco_status sco_stage_send(struct sco_stage_slot *slot,
                                struct sco_error *err);
@@ -147,12 +172,5 @@ enum sco_status sco_stage_is_done(struct sco_stage_slot *slot,
 SCO_NODISCARD
 enum sco_status sco_stage_wait(struct sco_stage_slot *slot,
                                struct sco_error *err);
-
-/* The number by which frameworks know the stream of the way back. */
-static inline uintptr_t
-sco_stage_back_stream(const struct sco_stage *stage)
-{
-    return (uintptr_t)stage->back;
-}
 
 #endif

@@ -70,9 +70,9 @@ sco_device_destroy(struct sco_device *device)
 
 /* ---- there ------------------------------------------------------------ */
 
-/* The stream that run() works in. -1 with an exception. */
-static int
-stream_of(const struct sco_device *device, struct sco_cuda_stream **out)
+int
+sco_device_stream(const struct sco_device *device,
+                  struct sco_cuda_stream **out)
 {
     PyObject *number = PyObject_CallNoArgs(device->model->stream);
     void *handle = NULL;
@@ -96,7 +96,7 @@ sco_device_upload(struct sco_device *device, const struct sco_rows *rows,
     enum sco_status status = SCO_OK;
     struct sco_cuda_stream *stream;
 
-    if (stream_of(device, &stream) < 0) {
+    if (sco_device_stream(device, &stream) < 0) {
         return -1;
     }
     for (size_t i = 0;
@@ -212,20 +212,6 @@ sco_device_array(struct sco_device *device, const struct sco_rows *rows,
 /* ---- and back --------------------------------------------------------- */
 
 int
-sco_device_leave(struct sco_device *device, struct sco_stage_slot *slot)
-{
-    struct sco_error err = { .text = "" };
-    enum sco_status status;
-    struct sco_cuda_stream *stream;
-
-    if (stream_of(device, &stream) < 0) {
-        return -1;
-    }
-    status = sco_stage_leave(slot, stream, &err);
-    return status == SCO_OK ? 0 : sco_device_raise(device, status, &err);
-}
-
-int
 sco_device_wait(struct sco_device *device, struct sco_stage_slot *slot)
 {
     struct sco_error err = { .text = "" };
@@ -243,13 +229,17 @@ static enum sco_status
 settle(struct sco_device *device, struct sco_stage_slot *slot)
 {
     struct sco_error err = { .text = "" };
+    struct sco_cuda_stream *stream = SCO_CUDA_LEGACY;
     enum sco_status status = SCO_OK;
 
     if (slot->state == SCO_STAGE_TAKEN) {
-        if (sco_device_leave(device, slot) < 0) {
+        if (sco_device_stream(device, &stream) < 0) {
             PyErr_Clear();
         }
-        status = sco_stage_send(slot, &err);
+        status = sco_stage_leave(slot, stream, &err);
+        if (status == SCO_OK) {
+            status = sco_stage_send(slot, &err);
+        }
     }
     if (status == SCO_OK) {
         Py_BEGIN_ALLOW_THREADS status = sco_stage_wait(slot, &err);

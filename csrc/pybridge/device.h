@@ -41,6 +41,10 @@ int sco_device_create(const struct sco_tensor_model *model,
 /* Ends it. NULL is allowed. Blocks: until the GPU is through. */
 void sco_device_destroy(struct sco_device *device);
 
+/* The stream that run() works in now. -1 with an exception. */
+int sco_device_stream(const struct sco_device *device,
+                      struct sco_cuda_stream **out);
+
 /* Begins to copy some rows that were gathered in a slot, and has the stream
  * that run() will work in wait for them. -1 with an exception. */
 int sco_device_upload(struct sco_device *device, const struct sco_rows *rows,
@@ -51,10 +55,6 @@ int sco_device_upload(struct sco_device *device, const struct sco_rows *rows,
 PyObject *sco_device_array(struct sco_device *device,
                            const struct sco_rows *rows, size_t input,
                            uint64_t first, uint64_t count);
-
-/* Run() has returned and its outputs were read: the way back waits for what
- * that began. -1 with an exception. */
-int sco_device_leave(struct sco_device *device, struct sco_stage_slot *slot);
 
 /* Waits until the GPU is through with a slot that was sent. -1 with an
  * exception.

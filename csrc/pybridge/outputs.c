@@ -144,7 +144,7 @@ read_capsule(struct sco_outputs *out, PyObject *capsule)
     if (array.device != SCO_DLPACK_CPU &&
         array.device != SCO_DLPACK_CUDA_HOST) {
         out->there[out->count] = array.data;
-        out->there_bytes += bytes;
+        out->there_bytes += sco_stage_room(bytes);
     }
     out->count++;
     out->bytes += bytes;
@@ -291,23 +291,56 @@ sco_outputs_read(struct sco_outputs *out, const struct sco_tensor_model *model,
     return 0;
 }
 
-int
-sco_outputs_fetch(struct sco_outputs *out, struct sco_device *device,
-                  struct sco_stage_slot *slot)
+/* Room for the numbers that are here already. */
+static size_t
+room_here(const struct sco_outputs *out)
 {
-    struct sco_error err = { .text = "" };
-    enum sco_status status = SCO_OK;
+    size_t bytes = 0;
 
-    if (out->there_bytes > 0) {
-        status = sco_stage_reserve_back(slot, out->there_bytes, &err);
+    for (size_t i = 0; i < out->count; i++) {
+        if (out->there[i] == NULL) {
+            bytes += sco_stage_room(out->items[i].array.data.len);
+        }
     }
+    return bytes;
+}
+
+/* Has all outputs in the slot, or on their way there: run() may use their
+ * memory for another batch while this one is in the air. */
+static enum sco_status
+collect(struct sco_outputs *out, struct sco_stage_slot *slot,
+        struct sco_cuda_stream *stream, struct sco_error *err)
+{
+    enum sco_status status =
+        sco_stage_reserve_back(slot, out->there_bytes, room_here(out), err);
+
     for (size_t i = 0; i < out->count && status == SCO_OK; i++) {
         struct sco_slice *data = &out->items[i].array.data;
 
         if (out->there[i] != NULL) {
-            status = sco_stage_download(slot, out->there[i], data->len,
-                                        &data->data, &err);
+            status = sco_stage_collect(slot, stream, out->there[i], data->len,
+                                       &data->data, err);
         }
+    }
+    for (size_t i = 0; i < out->count && status == SCO_OK; i++) {
+        struct sco_slice *data = &out->items[i].array.data;
+
+        if (out->there[i] == NULL && data->len > 0) {
+            data->data = sco_stage_keep(slot, data->data, data->len);
+        }
+    }
+    return status;
+}
+
+int
+sco_outputs_fetch(struct sco_outputs *out, struct sco_device *device,
+                  struct sco_stage_slot *slot, struct sco_cuda_stream *stream)
+{
+    struct sco_error err = { .text = "" };
+    enum sco_status status = collect(out, slot, stream, &err);
+
+    if (status == SCO_OK) {
+        status = sco_stage_leave(slot, stream, &err);
     }
     if (status == SCO_OK) {
         status = sco_stage_send(slot, &err);

@@ -17,6 +17,7 @@
 
 #include <stdint.h>
 
+struct sco_cuda_stream;
 struct sco_device;
 struct sco_stage_slot;
 
@@ -29,11 +30,11 @@ struct sco_outputs {
     size_t bytes;                    /* of all numbers */
     PyObject *list;                  /* what Scoring.outputs() made, or NULL */
     void *there[SCO_V2_TENSORS_MAX]; /* where they are on the GPU, or NULL */
-    size_t there_bytes;              /* of all of those */
+    size_t there_bytes;              /* room for all of those */
 };
 
 /* Reads a result, with as many rows as were given where the model has rows.
- * `stream` is the one that what is on a GPU is to be fetched in, 0 without.
+ * `stream` is the one that run() works in on a GPU, 0 without.
  *
  * Ownership: the caller ends *out with sco_outputs_clear(), also on failure;
  *            the elements are Python's until then.
@@ -42,10 +43,12 @@ int sco_outputs_read(struct sco_outputs *out,
                      const struct sco_tensor_model *model, PyObject *result,
                      uint64_t rows, uintptr_t stream);
 
-/* Begins to copy what is on the GPU: the elements are there when the slot is
- * done. -1 with an exception. */
+/* Begins to copy what is on the GPU, as it is when `stream`, that of run(),
+ * has come so far: the elements are here when the slot is done. -1 with an
+ * exception. */
 int sco_outputs_fetch(struct sco_outputs *out, struct sco_device *device,
-                      struct sco_stage_slot *slot);
+                      struct sco_stage_slot *slot,
+                      struct sco_cuda_stream *stream);
 
 /* They are here, and are looked at. -1 with an exception that says what was
  * wrong. */

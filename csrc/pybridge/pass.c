@@ -83,20 +83,18 @@ sco_pass_read(struct sco_scorer *scorer, struct sco_pass *pass, uint64_t rows)
 {
     struct sco_tensors *tensors = scorer->tensors;
     struct sco_stage_slot *slot = pass->rows.slot;
-    uintptr_t stream =
-        slot == NULL ? 0 : sco_stage_back_stream(tensors->device->stage);
+    struct sco_cuda_stream *stream = NULL;
 
-    if (sco_outputs_read(&pass->outputs, tensors->model, pass->result, rows,
-                         stream) < 0) {
+    if (slot != NULL && sco_device_stream(tensors->device, &stream) < 0) {
         return -1;
     }
-    if (slot == NULL) {
-        return 0;
+    if (sco_outputs_read(&pass->outputs, tensors->model, pass->result, rows,
+                         (uintptr_t)stream) < 0) {
+        return -1;
     }
-    /* Now: what is of another datatype has been cast in run()'s stream. */
-    return sco_device_leave(tensors->device, slot) < 0
-               ? -1
-               : sco_outputs_fetch(&pass->outputs, tensors->device, slot);
+    return slot == NULL ? 0
+                        : sco_outputs_fetch(&pass->outputs, tensors->device,
+                                            slot, stream);
 }
 
 int

@@ -24,6 +24,8 @@ _Static_assert((int)SCO_CUDA_HOST_TO_DEVICE == (int)cudaMemcpyHostToDevice,
                "");
 _Static_assert((int)SCO_CUDA_DEVICE_TO_HOST == (int)cudaMemcpyDeviceToHost,
                "");
+_Static_assert((int)SCO_CUDA_DEVICE_TO_DEVICE == (int)cudaMemcpyDeviceToDevice,
+               "");
 _Static_assert(sizeof(cudaError_t) == sizeof(int), "");
 _Static_assert(sizeof(enum cudaMemcpyKind) == sizeof(int), "");
 

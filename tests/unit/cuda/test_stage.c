@@ -65,8 +65,20 @@ struct flight {
     struct sco_stage_slot *slot;
     struct sco_gpu_block *result;
     const char *back;
+    const char *kept; /* an output that was here */
     float number;
 };
+
+/* An output that is here, in memory that is used for something else then. */
+static void
+keep(struct flight *flight)
+{
+    static char here[BYTES];
+
+    memset(here, (int)flight->number, BYTES);
+    flight->kept = sco_stage_keep(flight->slot, here, BYTES);
+    memset(here, 0xff, BYTES);
+}
 
 static void
 depart(struct sco_stage *stage, struct flight *flight, float number)
@@ -97,12 +109,18 @@ depart(struct sco_stage *stage, struct flight *flight, float number)
                                  (char *)flight->slot->block->at + second,
                                  FLOATS, 2, 1),
                      0);
+    assert_int_equal(sco_stage_reserve_back(flight->slot, BYTES, BYTES, NULL),
+                     SCO_OK);
+    assert_int_equal(sco_stage_collect(flight->slot, SCO_CUDA_LEGACY,
+                                       flight->result->at, BYTES,
+                                       &flight->back, NULL),
+                     SCO_OK);
+    keep(flight);
+    /* And what the next run() would do with its memory. */
+    assert_int_equal(fake.affine(SCO_CUDA_LEGACY, flight->result->at,
+                                 flight->result->at, FLOATS, 0, -1),
+                     0);
     assert_int_equal(sco_stage_leave(flight->slot, SCO_CUDA_LEGACY, NULL),
-                     SCO_OK);
-    assert_int_equal(sco_stage_reserve_back(flight->slot, BYTES, NULL),
-                     SCO_OK);
-    assert_int_equal(sco_stage_download(flight->slot, flight->result->at,
-                                        BYTES, &flight->back, NULL),
                      SCO_OK);
     assert_int_equal(sco_stage_send(flight->slot, NULL), SCO_OK);
 }
@@ -115,6 +133,9 @@ arrive(struct flight *flight)
     assert_int_equal(sco_stage_wait(flight->slot, NULL), SCO_OK);
     for (size_t i = 0; i < FLOATS; i++) {
         assert_true(numbers[i] == 2 * (flight->number + 1) + 1);
+    }
+    for (size_t i = 0; i < BYTES; i++) {
+        assert_int_equal(flight->kept[i], (char)flight->number);
     }
     sco_gpu_block_unref(flight->result);
     sco_stage_give(flight->slot);
@@ -181,7 +202,7 @@ test_memory_is_registered_once(void **state)
     }
     after = fake_gpu_counts(&fake);
     assert_int_equal(after.registrations - before.registrations, 2);
-    assert_int_equal(after.blocks - before.blocks, 1);
+    assert_int_equal(after.blocks - before.blocks, 2);
     assert_int_equal(after.uploads - before.uploads, 2 * 21);
     assert_int_equal(after.downloads - before.downloads, 21);
     assert_int_equal(after.pageable - before.pageable, 0);
@@ -275,10 +296,14 @@ test_run_again_in_halves(void **state)
     assert_int_equal(
         fake.affine(SCO_CUDA_LEGACY, flight.result->at, block, FLOATS, 2, 1),
         0);
-    assert_int_equal(sco_stage_leave(flight.slot, SCO_CUDA_LEGACY, NULL),
+    assert_int_equal(sco_stage_reserve_back(flight.slot, BYTES, BYTES, NULL),
                      SCO_OK);
-    assert_int_equal(sco_stage_download(flight.slot, flight.result->at, BYTES,
-                                        &flight.back, NULL),
+    assert_int_equal(sco_stage_collect(flight.slot, SCO_CUDA_LEGACY,
+                                       flight.result->at, BYTES, &flight.back,
+                                       NULL),
+                     SCO_OK);
+    keep(&flight);
+    assert_int_equal(sco_stage_leave(flight.slot, SCO_CUDA_LEGACY, NULL),
                      SCO_OK);
     assert_int_equal(sco_stage_send(flight.slot, NULL), SCO_OK);
     arrive(&flight);
@@ -296,9 +321,11 @@ test_nothing_to_copy(void **state)
     assert_int_equal(sco_stage_reserve(slot, 1, NULL), SCO_OK);
     assert_int_equal(sco_stage_upload(slot, 0, 0, NULL), SCO_OK);
     assert_int_equal(sco_stage_arrive(slot, SCO_CUDA_LEGACY, NULL), SCO_OK);
+    assert_int_equal(sco_stage_reserve_back(slot, 1, 0, NULL), SCO_OK);
+    assert_int_equal(
+        sco_stage_collect(slot, SCO_CUDA_LEGACY, NULL, 0, &back, NULL),
+        SCO_OK);
     assert_int_equal(sco_stage_leave(slot, SCO_CUDA_LEGACY, NULL), SCO_OK);
-    assert_int_equal(sco_stage_reserve_back(slot, 1, NULL), SCO_OK);
-    assert_int_equal(sco_stage_download(slot, NULL, 0, &back, NULL), SCO_OK);
     assert_int_equal(sco_stage_send(slot, NULL), SCO_OK);
     assert_int_equal(sco_stage_wait(slot, NULL), SCO_OK);
     sco_stage_give(slot);
