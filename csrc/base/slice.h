@@ -47,4 +47,24 @@ sco_slice_equal_nocase(struct sco_slice a, struct sco_slice b)
            (a.len == 0 || strncasecmp(a.data, b.data, a.len) == 0);
 }
 
+/* Where a byte stands first, or the length where it does not. Thread: any. */
+static inline size_t
+sco_slice_find(struct sco_slice text, char byte)
+{
+    const char *at = text.len > 0 ? memchr(text.data, byte, text.len) : NULL;
+
+    return at != NULL ? (size_t)(at - text.data) : text.len;
+}
+
+/* What is left from an index on, which is the length at most. Thread: any. */
+static inline struct sco_slice
+sco_slice_from(struct sco_slice text, size_t at)
+{
+    return at > 0 ? (struct sco_slice){ text.data + at, text.len - at } : text;
+}
+
+/* The byte that the escape of a URL at an index stands for, of three
+ * characters ("%2F"), or -1 where there is none. Thread: any. */
+int sco_slice_escape(struct sco_slice text, size_t at);
+
 #endif

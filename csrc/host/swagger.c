@@ -16,36 +16,16 @@ static const struct {
     { SCO_SLICE_INIT("3.1"), SCO_SLICE_INIT("3.1") },
 };
 
-enum { NO_HEX = 16 };
-
-static unsigned
-hex_value(char digit)
-{
-    if (digit >= '0' && digit <= '9') {
-        return (unsigned)(digit - '0');
-    }
-    digit = (char)(digit | 0x20);
-    return digit >= 'a' && digit <= 'f' ? (unsigned)(digit - 'a') + 10U
-                                        : NO_HEX;
-}
-
 /* Appends a query value with its escapes undone. */
 static void
 unescape(struct sco_slice value, struct sco_text *out)
 {
     for (size_t i = 0; i < value.len; i++) {
-        char byte = value.data[i];
+        char byte = value.data[i] == '+' ? ' ' : value.data[i];
+        int escaped = sco_slice_escape(value, i);
 
-        if (byte == '%' && i + 2 < value.len &&
-            hex_value(value.data[i + 1]) != NO_HEX &&
-            hex_value(value.data[i + 2]) != NO_HEX) {
-            byte = (char)(hex_value(value.data[i + 1]) << 4 |
-                          hex_value(value.data[i + 2]));
-            i += 2;
-        } else if (byte == '+') {
-            byte = ' ';
-        }
-        sco_text_add_char(out, byte);
+        sco_text_add_char(out, escaped < 0 ? byte : (char)escaped);
+        i += escaped < 0 ? 0 : 2;
     }
 }
 

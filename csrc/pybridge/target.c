@@ -4,22 +4,6 @@
 
 #include <string.h>
 
-/* The bytes of `text` from `from` on. */
-static struct sco_slice
-rest_of(struct sco_slice text, size_t from)
-{
-    return (struct sco_slice){ text.data + from, text.len - from };
-}
-
-/* Where `byte` is, or the length where it is not. */
-static size_t
-place_of(struct sco_slice text, char byte)
-{
-    const char *at = text.len > 0 ? memchr(text.data, byte, text.len) : NULL;
-
-    return at != NULL ? (size_t)(at - text.data) : text.len;
-}
-
 /* The target without its fragment, and in absolute form without scheme and
  * authority. */
 static struct sco_slice
@@ -28,31 +12,21 @@ origin_form(struct sco_slice target)
     struct sco_slice scheme_end = SCO_SLICE("://");
     size_t colon;
 
-    target.len = place_of(target, '#');
+    target.len = sco_slice_find(target, '#');
     if (target.len == 0 || target.data[0] == '/') {
         return target;
     }
-    colon = place_of(target, ':');
+    colon = sco_slice_find(target, ':');
     if (target.len - colon < scheme_end.len ||
         memcmp(target.data + colon, scheme_end.data, scheme_end.len) != 0) {
         return target; /* "*", or nonsense that routing has refused */
     }
-    target = rest_of(target, colon + scheme_end.len);
-    colon = place_of(target, '/');
-    if (place_of(target, '?') < colon) {
-        colon = place_of(target, '?');
+    target = sco_slice_from(target, colon + scheme_end.len);
+    colon = sco_slice_find(target, '/');
+    if (sco_slice_find(target, '?') < colon) {
+        colon = sco_slice_find(target, '?');
     }
-    return rest_of(target, colon);
-}
-
-static int
-hex_digit(char digit)
-{
-    if (digit >= '0' && digit <= '9') {
-        return digit - '0';
-    }
-    digit = (char)(digit | 0x20);
-    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+    return sco_slice_from(target, colon);
 }
 
 void
@@ -60,19 +34,13 @@ sco_target_path(struct sco_slice target, struct sco_text *into)
 {
     struct sco_slice path = origin_form(target);
 
-    path.len = place_of(path, '?');
+    path.len = sco_slice_find(path, '?');
     sco_text_add(into, SCO_SLICE("")); /* a text even when it is empty */
     for (size_t i = 0; i < path.len; i++) {
-        char byte = path.data[i];
+        int escaped = sco_slice_escape(path, i);
 
-        if (byte == '%' && path.len - i > 2 &&
-            hex_digit(path.data[i + 1]) >= 0 &&
-            hex_digit(path.data[i + 2]) >= 0) {
-            byte = (char)(hex_digit(path.data[i + 1]) * 16 +
-                          hex_digit(path.data[i + 2]));
-            i += 2;
-        }
-        sco_text_add_char(into, byte);
+        sco_text_add_char(into, escaped < 0 ? path.data[i] : (char)escaped);
+        i += escaped < 0 ? 0 : 2;
     }
 }
 
@@ -80,8 +48,8 @@ struct sco_slice
 sco_target_query(struct sco_slice target)
 {
     struct sco_slice origin = origin_form(target);
-    size_t mark = place_of(origin, '?');
+    size_t mark = sco_slice_find(origin, '?');
 
-    return mark < origin.len ? rest_of(origin, mark + 1)
-                             : rest_of(origin, origin.len);
+    return mark < origin.len ? sco_slice_from(origin, mark + 1)
+                             : sco_slice_from(origin, origin.len);
 }

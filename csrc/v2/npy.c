@@ -64,7 +64,6 @@ take(struct head *head, const char *word)
 static bool
 take_string(struct head *head, struct sco_slice *out)
 {
-    const char *end;
     char quote = '\'';
 
     if (!take(head, "'")) {
@@ -73,16 +72,13 @@ take_string(struct head *head, struct sco_slice *out)
         }
         quote = '"';
     }
-    end = head->text.len > 0 ? memchr(head->text.data, quote, head->text.len)
-                             : NULL;
-    if (end == NULL) {
+    *out = head->text;
+    out->len = sco_slice_find(head->text, quote);
+    if (out->len == head->text.len) {
         return false;
     }
-    *out =
-        (struct sco_slice){ head->text.data, (size_t)(end - head->text.data) };
-    head->text.len -= out->len + 1;
-    head->text.data = end + 1;
-    return out->len == 0 || memchr(out->data, '\\', out->len) == NULL;
+    head->text = sco_slice_from(head->text, out->len + 1);
+    return sco_slice_find(*out, '\\') == out->len;
 }
 
 /* Takes a length. */

@@ -31,20 +31,6 @@ is_word(struct sco_slice segment, const char *word)
     return sco_slice_equal(segment, sco_slice_of(word));
 }
 
-static struct sco_slice
-from(struct sco_slice text, size_t at)
-{
-    return (struct sco_slice){ text.data + at, text.len - at };
-}
-
-static size_t
-find(struct sco_slice text, char byte)
-{
-    const char *at = text.len > 0 ? memchr(text.data, byte, text.len) : NULL;
-
-    return at != NULL ? (size_t)(at - text.data) : text.len;
-}
-
 /* The path of a target: no scheme and host, no query, no fragment. */
 static struct sco_slice
 path_of(struct sco_slice target)
@@ -52,15 +38,15 @@ path_of(struct sco_slice target)
     if (target.data == NULL) {
         return SCO_SLICE("");
     }
-    target.len = find(target, '?');
-    target.len = find(target, '#');
+    target.len = sco_slice_find(target, '?');
+    target.len = sco_slice_find(target, '#');
     if (target.len > 0 && target.data[0] != '/') {
-        size_t scheme = find(target, ':');
+        size_t scheme = sco_slice_find(target, ':');
 
         if (target.len > scheme + 3 &&
             memcmp(target.data + scheme, "://", 3) == 0) {
-            target = from(target, scheme + 3);
-            target = from(target, find(target, '/'));
+            target = sco_slice_from(target, scheme + 3);
+            target = sco_slice_from(target, sco_slice_find(target, '/'));
         }
     }
     return target;
@@ -76,19 +62,6 @@ sco_v2_path_is(struct sco_slice path)
            (path.len == begin.len || path.data[begin.len] == '/');
 }
 
-/* The value of a hexadecimal digit, or -1. */
-static int
-hex_value(char digit)
-{
-    if (digit >= '0' && digit <= '9') {
-        return digit - '0';
-    }
-    if (digit >= 'a' && digit <= 'f') {
-        return digit - 'a' + 10;
-    }
-    return digit >= 'A' && digit <= 'F' ? digit - 'A' + 10 : -1;
-}
-
 /* Decodes one segment into `room`; false: an escape that is none, or one of
  * a NUL, which no name can have. */
 static bool
@@ -97,21 +70,17 @@ decode(struct sco_slice raw, char *room, struct sco_slice *out)
     size_t len = 0;
 
     for (size_t i = 0; i < raw.len; i++) {
-        int high, low;
+        int escaped;
 
         if (raw.data[i] != '%') {
             room[len++] = raw.data[i];
             continue;
         }
-        if (raw.len - i < 3) {
+        escaped = sco_slice_escape(raw, i);
+        if (escaped <= 0) {
             return false;
         }
-        high = hex_value(raw.data[i + 1]);
-        low = hex_value(raw.data[i + 2]);
-        if (high < 0 || low < 0 || (high | low) == 0) {
-            return false;
-        }
-        room[len++] = (char)(high << 4 | low);
+        room[len++] = (char)escaped;
         i += 2;
     }
     *out = (struct sco_slice){ room, len };
@@ -123,13 +92,13 @@ static bool
 cut(struct sco_slice path, char *room, struct segments *out)
 {
     while (path.len > 0 && path.data[0] == '/') {
-        path = from(path, 1);
+        path = sco_slice_from(path, 1);
     }
     if (path.len > 0 && path.data[path.len - 1] == '/') {
         path.len--;
     }
     for (;;) {
-        size_t len = find(path, '/');
+        size_t len = sco_slice_find(path, '/');
 
         if (out->count == SEGMENTS_MAX ||
             !decode((struct sco_slice){ path.data, len }, room,
@@ -141,7 +110,7 @@ cut(struct sco_slice path, char *room, struct segments *out)
         if (len == path.len) {
             return true;
         }
-        path = from(path, len + 1);
+        path = sco_slice_from(path, len + 1);
     }
 }
 

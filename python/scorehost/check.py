@@ -103,7 +103,7 @@ def examine(order: Order) -> dict[str, Any]:
     report = _dry_run({"boot": boot, "init": order.init, "sample": sample}, order.timeout_s)
     report.setdefault("failure", None)
     for key, reason in problems:
-        report["failure"] = _failure("settings", f"{key}: {reason}", f"Set {key} right.")
+        report["failure"] = failures.told("settings", f"{key}: {reason}", f"Set {key} right.")
     _choose(report, keys, conf, boot)
     _add_warnings(report)
     report["script"] = os.path.realpath(order.script)
@@ -211,15 +211,15 @@ def _how_it_ended(report: dict[str, Any], code: int, timeout_s: float) -> dict[s
     doing = _DOING.get(phase, phase)
     if report.pop("late", False):
         told = f"{doing} took longer than {timeout_s:g} s"
-        return _failure(phase, told, "Make it quicker, or allow more: --timeout SECONDS.")
+        return failures.told(phase, told, "Make it quicker, or allow more: --timeout SECONDS.")
     if code >= 0:
         told = f"{doing} ended the process with exit code {code}"
-        return _failure(phase, told, "Raise an exception instead of ending the process.")
+        return failures.told(phase, told, "Raise an exception instead of ending the process.")
     name = probe.signal_name(-code)
     hint = "It crashed in native code: look at the extension modules that the line uses."
     if name == "SIGKILL":
         hint = "Something killed it; most often memory ran out: look at dmesg."
-    failure = _failure(phase, f"{doing} ended the process by {name}", hint)
+    failure = failures.told(phase, f"{doing} ended the process by {name}", hint)
     failure["where"] = _last_frame(str(report["output"]))
     return failure
 
@@ -231,16 +231,6 @@ def _last_frame(output: str) -> dict[str, object] | None:
             name = function.removeprefix("<module>")
             return {"file": file, "line": int(line), "function": name}
     return None
-
-
-def _failure(phase: str, error: str, advice: str) -> dict[str, object]:
-    return {
-        "phase": phase,
-        "error": error,
-        "where": None,
-        "traceback": "",
-        "advice": advice,
-    }
 
 
 # The kind
@@ -266,7 +256,7 @@ def _choose(
     }
     if choice.kind == kinds.INTERPRETER and reason and report["failure"] is None:
         told = f"The script cannot run in interpreters: {reason}"
-        report["failure"] = _failure("kind", told, "Use --worker_kind process, or auto.")
+        report["failure"] = failures.told("kind", told, "Use --worker_kind process, or auto.")
 
 
 def _probe(report: dict[str, Any], boot: dict[str, object]) -> probe.Report:

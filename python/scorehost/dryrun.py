@@ -167,7 +167,7 @@ class DryRun:
             conf = boot.prepare(self._spec["boot"])
         except SystemExit:
             told = "A setting or a configuration file is wrong."
-            raise Gone(_plain("settings", told, "Mend what the log says below.")) from None
+            raise Gone(failures.told("settings", told, "Mend what the log says below.")) from None
         logging.getLogger("azmlinfsrv.print").addFilter(self._prints)
         os.register_at_fork(before=self._forked)
         return conf
@@ -191,7 +191,7 @@ class DryRun:
         if error.__cause__ is not None:
             return failures.describe(error.__cause__, "import")
         line = line_of(conf.script_path, "run") if "run()" in str(error) else None
-        found = _plain("import", str(error), "Change the script as it says.")
+        found = failures.told("import", str(error), "Change the script as it says.")
         found["where"] = {"file": conf.script_path, "line": line, "function": ""}
         return found
 
@@ -318,17 +318,7 @@ class Watch:
         if self._raised is not None:
             return None  # flask.abort() and its kin: meant so
         told = f"The sample is answered {status}: {answer['body'][:200]}"
-        return _plain("run", told, "Send what run() expects, or change what it declares.")
-
-
-def _plain(phase: str, error: str, advice: str) -> dict[str, object]:
-    return {
-        "phase": phase,
-        "error": error,
-        "where": None,
-        "traceback": "",
-        "advice": advice,
-    }
+        return failures.told("run", told, "Send what run() expects, or change what it declares.")
 
 
 def _ms(started: int) -> float:

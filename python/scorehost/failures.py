@@ -46,6 +46,17 @@ def describe(exc: BaseException, phase: str) -> dict[str, object]:
     }
 
 
+def told(phase: str, error: str, advice: str) -> dict[str, object]:
+    """Tells what is no exception of the script's, in the same form."""
+    return {
+        "phase": phase,
+        "error": error,
+        "where": None,
+        "traceback": "",
+        "advice": advice,
+    }
+
+
 def error_line(exc: BaseException) -> str:
     """An exception in one line."""
     return traceback.format_exception_only(type(exc), exc)[-1].strip()
