@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Callable, Union
 
 from .host import READY, Host, children, state
-from .wire import Broken, Closed, Connection, Response, request
+from .wire import Broken, Closed, Connection, Response, request, until
 
 #: The time limit of run() in the storm; what is quick must keep it on a machine that stalls, too.
 LIMIT_MS = 800
@@ -243,6 +243,8 @@ class Storm:
             return
         self.killed.append((pid, number.name))
         self.tally.count("killed")
+        if is_host:  # it answers until it is told so, which may be after the storm
+            until(f"the host {pid} is gone", lambda: not state(pid))
 
 
 class Client:
