@@ -103,8 +103,9 @@ gather_often(unsigned rounds)
 {
     for (unsigned i = 0; i < rounds; i++) {
         sco_rows_clear(&all.rows);
-        if (sco_rows_gather(&all.rows, &all.model, &all.shelf, all.parts,
-                            all.count, NULL) != SCO_OK) {
+        sco_rows_begin(&all.rows, &all.model, /* slot */ NULL);
+        if (sco_rows_gather(&all.rows, &all.shelf, all.parts, all.count,
+                            NULL) != SCO_OK) {
             return -1;
         }
     }

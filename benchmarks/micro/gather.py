@@ -24,19 +24,21 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
-FLAGS = ["-std=c17", "-D_GNU_SOURCE", "-O2", "-DNDEBUG", "-fPIC", "-shared",
-         "-fstack-protector-strong", "-D_FORTIFY_SOURCE=2", "-flto", "-fno-plt"]
+FLAGS = ["-std=gnu17", "-O2", "-DNDEBUG", "-fPIC", "-shared",
+         "-fstack-protector-strong", "-D_FORTIFY_SOURCE=2", "-flto=auto", "-fno-plt"]
 CALLS = 2000
 
 
-def load(folder: Path) -> ctypes.CDLL:
+def load(into: Path) -> ctypes.CDLL:
     """Compiles what gathers, with what it needs."""
     csrc = ROOT / "csrc"
     sources = [ROOT / "benchmarks" / "micro" / "gather.c", csrc / "link" / "head.c"]
-    sources += [csrc / "pybridge" / f"{name}.c" for name in ("rows", "job", "memory", "tensor")]
-    sources += [csrc / "base" / f"{name}.c" for name in ("text", "status")]
-    sources += [path for name in ("tensor", "v2") for path in sorted((csrc / name).glob("*.c"))]
-    library = folder / "gather.so"
+    names = ("rows", "job", "memory", "tensor", "device", "device_tensor", "dlpack",
+             "gpu_object", "term", "errors")
+    sources += [csrc / "pybridge" / f"{name}.c" for name in names]
+    for folder in ("base", "cuda", "tensor", "v2"):
+        sources += sorted((csrc / folder).glob("*.c"))
+    library = into / "gather.so"
     include = ["-I", csrc, "-isystem", sysconfig.get_paths()["include"]]
     subprocess.run(["cc", *FLAGS, *include, "-o", library, *sources, "-lm"], check=True)
     lib = ctypes.CDLL(str(library))
