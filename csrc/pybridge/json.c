@@ -1,8 +1,8 @@
 #include "pybridge/json.h"
 
 #include "base/text.h"
+#include "tensor/print.h"
 
-#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -169,86 +169,15 @@ write_int(struct sco_text *into, PyObject *value)
     return true;
 }
 
-/* Writes a float that is a whole number of units of 10**-places, if it is
- * one. `scale` is 10**places.
- *
- * Such a decimal of at most 15 digits is the only one of its length that
- * reads back as this float, so it is what repr() finds, which looks for the
- * shortest (in the right order: fewer places are tried first). That it does
- * read back is what the division says: its operands are exact, so its result
- * is the float nearest to the decimal. */
-static bool
-write_decimal(struct sco_text *into, double magnitude, double scale,
-              unsigned places)
-{
-    int64_t units = (int64_t)(magnitude * scale + 0.5);
-    int64_t fraction = units % (int64_t)scale;
-    char *at;
-
-    if ((double)units / scale != magnitude) {
-        return false;
-    }
-    sco_text_add_number(into, (uint64_t)(units / (int64_t)scale));
-    at = sco_text_room(into, places + 1);
-    if (at != NULL) {
-        at[0] = '.';
-        for (unsigned i = places; i > 0; i--) {
-            at[i] = (char)('0' + fraction % 10);
-            fraction /= 10;
-        }
-        into->len += places + 1;
-    }
-    return true;
-}
-
-/* Floats that people type: few places, no exponent. */
-static bool
-write_short_float(struct sco_text *into, double number)
-{
-    static const double scales[] = { 10, 100, 1e3, 1e4, 1e5, 1e6 };
-    double magnitude = fabs(number);
-    size_t start = into->len;
-
-    if (!(magnitude >= 1e-3 && magnitude < 1e9)) {
-        return false;
-    }
-    if (number < 0) {
-        sco_text_add_char(into, '-');
-    }
-    for (unsigned i = 0; i < sizeof(scales) / sizeof(scales[0]); i++) {
-        if (write_decimal(into, magnitude, scales[i], i + 1)) {
-            return true;
-        }
-    }
-    into->len = start;
-    return false;
-}
-
-static bool
+/* As repr() writes it, or NaN and Infinity. */
+static void
 write_float(struct sco_text *into, double number)
 {
-    char *repr;
+    char *at = sco_text_room(into, SCO_PRINT_MAX_CHARS);
 
-    if (isnan(number)) {
-        sco_text_add(into, SCO_SLICE("NaN"));
-        return true;
+    if (at != NULL) {
+        into->len += (size_t)(sco_print_element(at, SCO_FP64, &number) - at);
     }
-    if (isinf(number)) {
-        sco_text_add(into, number > 0 ? SCO_SLICE("Infinity")
-                                      : SCO_SLICE("-Infinity"));
-        return true;
-    }
-    if (write_short_float(into, number)) {
-        return true;
-    }
-    repr = PyOS_double_to_string(number, 'r', 0, Py_DTSF_ADD_DOT_0, NULL);
-    if (repr == NULL) {
-        PyErr_Clear();
-        return false;
-    }
-    sco_text_add(into, sco_slice_of(repr));
-    PyMem_Free(repr);
-    return true;
 }
 
 /* ---- containers ------------------------------------------------------- */
@@ -322,7 +251,8 @@ write_value(struct sco_text *into, PyObject *value, int depth)
         return write_string(into, value);
     }
     if (PyFloat_CheckExact(value)) {
-        return write_float(into, PyFloat_AS_DOUBLE(value));
+        write_float(into, PyFloat_AS_DOUBLE(value));
+        return true;
     }
     if (PyLong_CheckExact(value)) {
         return write_int(into, value);

@@ -56,7 +56,8 @@ sco_power_multiply(uint64_t a, uint64_t b)
 static inline int
 sco_power_log2(int k)
 {
-    return (k * 217706) >> 16;
+    /* Above zero, where a shift is a division. */
+    return ((k * 217706 + (1 << 28)) >> 16) - (1 << 12);
 }
 
 #endif

@@ -63,12 +63,14 @@ put(const char *name, const char *text)
 {
     char path[256];
     FILE *file;
+    bool is_written;
 
     (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
     file = fopen(path, "we");
     assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-    assert_int_equal(fclose(file), 0);
+    is_written = fputs(text, file) >= 0;
+    is_written = fclose(file) == 0 && is_written;
+    assert_true(is_written);
 }
 
 static void
