@@ -170,6 +170,16 @@ sco_json_kind_text(enum sco_json_kind kind)
     return texts[kind];
 }
 
+/* Whether what is next only begins like true, false or null. */
+static bool
+is_no_literal(const struct sco_json *json, enum sco_json_kind kind)
+{
+    return (kind == SCO_JSON_BOOL || kind == SCO_JSON_NULL) &&
+           !starts_with(json, SCO_SLICE("true")) &&
+           !starts_with(json, SCO_SLICE("false")) &&
+           !starts_with(json, SCO_SLICE("null"));
+}
+
 /* Looks that the next value is of this kind, and fails when it is not. */
 static bool
 expect_kind(struct sco_json *json, enum sco_json_kind kind)
@@ -179,7 +189,7 @@ expect_kind(struct sco_json *json, enum sco_json_kind kind)
     if (found == kind) {
         return true;
     }
-    if (found == SCO_JSON_NONE) {
+    if (found == SCO_JSON_NONE || is_no_literal(json, found)) {
         refuse_here(json, sco_json_kind_text(kind));
     } else {
         sco_json_refuse(json, SCO_INVALID, json->at, "expected %s, found %s",

@@ -39,6 +39,8 @@ static const struct {
 } refusals[] = {
     { "", SCO_INVALID, "line 1, column 1" },
     { "[]", SCO_INVALID, "expected an object" },
+    { "nonsense", SCO_INVALID, "expected an object, found 'n'" },
+    { "null", SCO_INVALID, "expected an object, found null" },
     { "{}", SCO_INVALID, "an object with inputs" },
     { "{\"inputs\":{}}", SCO_INVALID, "expected an array" },
     { "{\"inputs\":[]}", SCO_INVALID, "input \"x\" is missing" },
