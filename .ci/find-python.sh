@@ -6,7 +6,7 @@
 #   .ci/find-python.sh named N    the path of N, a path or a name like python3.10
 #
 # A candidate counts when it runs: a version manager's shim on PATH may not.
-# It must be CPython 3.10 to 3.14 with its lock (GIL), its headers, and venv.
+# It must be CPython 3.10 to 3.15 with its lock (GIL), its headers, and venv.
 # The version manager's own folder is looked into as well.
 set -euo pipefail
 . "$(dirname "$0")/say.sh"
@@ -20,8 +20,8 @@ def no(why):
     sys.exit(1)
 if platform.python_implementation() != "CPython":
     no("is not CPython")
-if not (3, 10) <= version <= (3, 14):
-    no("is %d.%d; 3.10 to 3.14 will do" % version)
+if not (3, 10) <= version <= (3, 15):
+    no("is %d.%d; 3.10 to 3.15 will do" % version)
 if sysconfig.get_config_var("Py_GIL_DISABLED"):
     no("is a free-threaded build")
 include = sysconfig.get_path("include")
@@ -35,7 +35,7 @@ print("%d.%d %s" % (version + (sys.executable,)))
 
 candidates() {
     local minor folder
-    for minor in 14 13 12 11 10; do
+    for minor in 15 14 13 12 11 10; do
         type -aP "python3.$minor" || true
         for folder in "${PYENV_ROOT:-$HOME/.pyenv}/versions/3.$minor".*/bin; do
             [ ! -x "$folder/python3.$minor" ] || echo "$folder/python3.$minor"
@@ -57,7 +57,7 @@ all() {
 case ${1:-newest} in
 newest)
     found=$(all)
-    [ -n "$found" ] || fail "no CPython 3.10 to 3.14 with headers and venv here"
+    [ -n "$found" ] || fail "no CPython 3.10 to 3.15 with headers and venv here"
     head -n 1 <<<"$found" | cut -d' ' -f2-
     ;;
 all) all ;;

@@ -19,7 +19,7 @@ def run(x, what):
     sums = x.sum(axis=1, keepdims=True)
     if order == b"double":
         sums = sums.astype(np.float64)
-    text = np.array([b"%d" % int(row) for row in sums[:, 0]], dtype=object)
+    text = np.array([b"%.0f" % row for row in np.trunc(sums[:, 0])], dtype=object)
     if order == b"missing":
         return {"sum": sums}
     if order == b"turned":
