@@ -110,7 +110,8 @@ set_descriptors(posix_spawn_file_actions_t *actions, int socket)
     int failed =
         posix_spawn_file_actions_adddup2(actions, socket, SCO_SPAWN_FD);
 
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
+#if defined(__GLIBC__) && \
+    (__GLIBC__ > 2 || (__GLIBC__ == 2 && __GLIBC_MINOR__ >= 34))
     failed = failed ? failed
                     : posix_spawn_file_actions_addclosefrom_np(
                           actions, SCO_SPAWN_FD + 1);
