@@ -16,6 +16,7 @@ import tritonclient.http as triton
 
 from .conftest import Make
 from .host import Host
+from .wire import until
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
@@ -73,12 +74,16 @@ def test_scikit_learn_in_two_processes(host: Make) -> None:
     rows = np.random.default_rng(3).uniform(0.1, 8.0, (60, 4))
     wanted = alone(server, "sklearn_batched", rows)
     workers = set()
-    for places, found in at_once(server, "sklearn_batched", rows):
-        assert np.array_equal(found["label"], wanted["label"][places])
-        assert found["forest"].tobytes() == wanted["forest"][places].tobytes(), "bit for bit"
-        np.testing.assert_allclose(found["line"], wanted["line"][places], rtol=1e-12)
-        workers.update(found["where"].tolist())
-    assert len(workers) == 2, "both have worked"
+
+    def have_both_worked() -> bool:
+        for places, found in at_once(server, "sklearn_batched", rows):
+            assert np.array_equal(found["label"], wanted["label"][places])
+            assert found["forest"].tobytes() == wanted["forest"][places].tobytes(), "bit for bit"
+            np.testing.assert_allclose(found["line"], wanted["line"][places], rtol=1e-12)
+            workers.update(found["where"].tolist())
+        return len(workers) == 2
+
+    until("both have worked", have_both_worked)
     assert max(batches_of(server, "sklearn_batched")) > 1
 
 
@@ -100,11 +105,15 @@ def check_onnx(server: Host, workers: int) -> None:
     rows = np.random.default_rng(4).standard_normal((60, 16)).astype("float32")
     wanted = alone(server, "onnx_batched", rows)
     threads, sessions = set(), set()
-    for places, found in at_once(server, "onnx_batched", rows):
-        np.testing.assert_allclose(found["y"], wanted["y"][places], rtol=1e-5, atol=1e-7)
-        np.testing.assert_allclose(found["y"].sum(axis=1), 1.0, rtol=1e-5)
-        sessions.update(found["where"][:, 0].tolist())
-        threads.update(found["where"][:, 1].tolist())
+
+    def have_all_worked() -> bool:
+        for places, found in at_once(server, "onnx_batched", rows):
+            np.testing.assert_allclose(found["y"], wanted["y"][places], rtol=1e-5, atol=1e-7)
+            np.testing.assert_allclose(found["y"].sum(axis=1), 1.0, rtol=1e-5)
+            sessions.update(found["where"][:, 0].tolist())
+            threads.update(found["where"][:, 1].tolist())
+        return len(threads) == workers
+
+    until("all have worked", have_all_worked)
     assert len(sessions) == 1, "one session for all"
-    assert len(threads) == workers, "all have worked"
     assert max(batches_of(server, "onnx_batched")) > 1

@@ -183,13 +183,14 @@ test_how_many_rows_fit_into_a_time(void **state)
 {
     (void)state;
     add_many(200, 64, 2, 0.05, 0);
-    assert_in_range(sco_batch_fit_rows(&fit, 5 * SCO_NS_PER_MS), 59, 61);
+    assert_int_in_range(sco_batch_fit_rows(&fit, 5 * SCO_NS_PER_MS), 59, 61);
     assert_int_equal(sco_batch_fit_rows(&fit, 2 * SCO_NS_PER_MS), 0);
     assert_int_equal(sco_batch_fit_rows(&fit, 0), 0);
     for (uint64_t rows = 1; rows < 200; rows++) {
         uint64_t takes_ns = sco_batch_fit_ns(&fit, rows);
 
-        assert_in_range(sco_batch_fit_rows(&fit, takes_ns + 2), rows, rows);
+        assert_int_in_range(sco_batch_fit_rows(&fit, takes_ns + 2), rows,
+                            rows);
         assert_true(sco_batch_fit_rows(&fit, takes_ns - 10) < rows);
     }
 }

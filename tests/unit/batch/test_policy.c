@@ -81,8 +81,8 @@ static void
 assert_waits(struct sco_batch_decision decision, uint64_t until_us)
 {
     assert_int_equal(decision.rows, 0);
-    assert_in_range(decision.wait_until_ns, AT(until_us) - 5 * US,
-                    AT(until_us) + 5 * US);
+    assert_int_in_range(decision.wait_until_ns, AT(until_us) - 5 * US,
+                        AT(until_us) + 5 * US);
 }
 
 static void
@@ -192,10 +192,10 @@ test_a_batch_is_smaller_for_a_deadline(void **state)
     assert_goes(decide(&plain, 0, 1, 40, 0, 4010), 40, SCO_BATCH_IDLE);
     decision = decide(&plain, 0, 1, 40, 0, 3510);
     assert_int_equal(decision.reason, SCO_BATCH_DEADLINE);
-    assert_in_range(decision.rows, 29, 30);
+    assert_int_in_range(decision.rows, 29, 30);
     decision = decide(&plain, 0, 1, 640, 0, 3510);
     assert_int_equal(decision.reason, SCO_BATCH_DEADLINE);
-    assert_in_range(decision.rows, 29, 30);
+    assert_int_in_range(decision.rows, 29, 30);
 }
 
 /* One cannot be saved, or only if most others are late for it. */
@@ -217,12 +217,12 @@ test_an_objective_counts_from_the_coming(void **state)
     assert_goes(decide(&aiming, 0, 1, 30, 0, 0), 30, SCO_BATCH_IDLE);
     decision = decide(&aiming, 500, 1, 60, 0, 0);
     assert_int_equal(decision.reason, SCO_BATCH_DEADLINE);
-    assert_in_range(decision.rows, 29, 30);
+    assert_int_in_range(decision.rows, 29, 30);
     /* Too late already: then for the many. */
     assert_goes(decide(&aiming, 5000, 1, 64, 0, 0), 64, SCO_BATCH_FULL);
     /* The earlier of the two. */
     decision = decide(&aiming, 0, 1, 60, 0, 3510);
-    assert_in_range(decision.rows, 29, 30);
+    assert_int_in_range(decision.rows, 29, 30);
 }
 
 static void

@@ -296,7 +296,7 @@ test_a_call_knows_when_its_time_is_over(void **state)
 
     assert_int_equal(take_limited(pair, 0, 0, &call), SCO_CHILD_CALL);
     assert_int_equal(call.deadline_ns, 0);
-    assert_in_range(call.given_ns, now_ns, sco_clock_now_ns());
+    assert_int_in_range(call.given_ns, now_ns, sco_clock_now_ns());
     reply_text(pair, "");
     assert_int_equal(take_limited(pair, now_ns + hour_ns, 0, &call),
                      SCO_CHILD_CALL);

@@ -60,7 +60,7 @@ test_it_adds_up(void **state)
 static void
 assert_ascending(const struct sco_buckets *buckets)
 {
-    assert_in_range(buckets->count, 2, SCO_BUCKETS_MOST);
+    assert_int_in_range(buckets->count, 2, SCO_BUCKETS_MOST);
     for (size_t i = 1; i < buckets->count; i++) {
         assert_true(buckets->bounds[i] > buckets->bounds[i - 1]);
     }

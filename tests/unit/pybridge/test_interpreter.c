@@ -357,7 +357,7 @@ test_two_hundred_come_and_go(void **state)
         }
     }
     if (!runner->leaks) {
-        assert_in_range(resident_kb(), 0, before_kb + 20000);
+        assert_int_in_range(resident_kb(), 0, before_kb + 20000);
     }
     finish();
 }
