@@ -327,7 +327,7 @@ def test_a_host_that_is_started_again(lab: Host) -> None:
 
 @loads_beside
 def test_workers_that_are_replaced(host: Make) -> None:
-    server = host("lab.py", "--worker_count", "2")
+    server = host("lab.py", "--worker_count", "2").wait_ready(2)
     server.notify(signal.SIGHUP)
     server.wait_said("all workers have loaded the script anew")
     page = scrape(server)
