@@ -119,7 +119,7 @@ enum sco_status sco_stage_arrive(struct sco_stage_slot *slot,
                                  struct sco_cuda_stream *stream,
                                  struct sco_error *err);
 
-/* What an output takes of the room for all. */
+/* What an input or an output takes of the room for all. */
 static inline size_t
 sco_stage_room(size_t bytes)
 {

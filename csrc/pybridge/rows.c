@@ -102,8 +102,7 @@ lay_out(struct sco_rows *rows)
 
         if (column->is_there) {
             column->offset = offset;
-            offset += rows->room * column->row_bytes + SCO_STAGE_ALIGN - 1;
-            offset -= offset % SCO_STAGE_ALIGN;
+            offset += sco_stage_room(rows->room * column->row_bytes);
         }
     }
     /* An input without elements has an address all the same. */
